@@ -1,0 +1,6 @@
+"""What to decide: pure code, shared by the tank and the sea.
+
+To be read in this order: `requests` (what users ask for), `cell` (the books), `placement` (where to put a
+container), `scheduling` (who decides when, and what happens when two decide at once), `log` (what is said about it).
+Nothing here knows a clock, a file, SimPy or Docker.
+"""

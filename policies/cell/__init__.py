@@ -1,0 +1,17 @@
+"""The cell: its books, what a policy sees of them, and how claims are judged."""
+
+from policies.cell.claims import Claims, Commit, Conflict, Outcome
+from policies.cell.ledger import Ledger
+from policies.cell.view import BoolArray, ClusterView, FloatArray, IntArray
+
+__all__ = [
+    "BoolArray",
+    "Claims",
+    "ClusterView",
+    "Commit",
+    "Conflict",
+    "FloatArray",
+    "IntArray",
+    "Ledger",
+    "Outcome",
+]

@@ -1,0 +1,57 @@
+"""A second pair of eyes on the books. It shares no code with the ledger and uses none of its arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from policies.cell.view import ClusterView
+from policies.requests import Task
+
+
+def check(
+    view: ClusterView,
+    running: Iterable[tuple[Task, Sequence[int], Sequence[int]]],
+    recorded: Iterable[tuple[Task, Sequence[int], Sequence[int]]] = (),
+) -> None:
+    """Assert that the books say exactly what runs, and that no scheduler overfilled a host.
+
+    Parameters
+    ----------
+    view : ClusterView
+        The books.
+    running : iterable of (task, hosts, counts)
+        Everything that holds room and was claimed by a scheduler, as the world knows it.
+    recorded : iterable of (task, hosts, counts)
+        The same for what was put where a trace recorded it, which may overfill a host.
+
+    Raises
+    ------
+    AssertionError
+        With a sentence that says which host's books are wrong, and how.
+    """
+    held: dict[tuple[str, int], int] = {}
+    containers: dict[int, int] = {}
+    as_recorded = set()
+    for claimed, everything in ((True, running), (False, recorded)):
+        for task, hosts, counts in everything:
+            for host, count in zip(map(int, hosts), map(int, counts), strict=True):
+                assert count > 0, f"host {host} is said to run {count} containers of a kind"
+                containers[host] = containers.get(host, 0) + count
+                if not claimed:
+                    as_recorded.add(host)
+                for field, amount in task.need._asdict().items():
+                    resource = field.split("_")[0]
+                    held[resource, host] = held.get((resource, host), 0) + count * amount
+    for row, resource in enumerate(view.resources):
+        for host in range(len(view)):
+            booked, real = int(view.allocated[row][host]), held.pop((resource, host), 0)
+            assert booked == real, f"host {host}: {booked} of {resource} is booked, {real} is in use"
+            if view.alive[host] and host not in as_recorded:
+                whole = int(view.capacity[row][host])
+                assert not booked > whole, f"host {host} holds {booked} of {resource}, and it has only {whole}"
+    left = {key: amount for key, amount in held.items() if amount}
+    assert not left, f"in use but in no book: {left}"
+    for host in range(len(view)):
+        booked, real = int(view.containers[host]), containers.pop(host, 0)
+        assert booked == real, f"host {host}: {booked} containers are booked, {real} run"
+    assert not containers, f"containers on hosts that the cell does not have: {containers}"

@@ -1,0 +1,211 @@
+"""The books of a cell: what every host has and what is allocated on it, in whole numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from policies.cell.claims import Claims, Commit, Conflict, Outcome
+from policies.cell.load import Load
+from policies.cell.view import ClusterView, IntArray
+from policies.requests import RESOURCES, Task
+
+
+class _Steps(NamedTuple):
+    """What one container adds to each row of the books when it comes and when it goes."""
+
+    amounts: list[int]
+    come: IntArray  # (n_rows, 1)
+    go: IntArray
+
+
+class Ledger:
+    """Capacity, allocation and version of every host, and the only way to change them.
+
+    Parameters
+    ----------
+    capacity : array_like of int, shape (len(RESOURCES), n_hosts)
+        Millicores, bytes and milli-GPUs of each host. A resource that no host has gets no column.
+    alive : array_like of bool, shape (n_hosts,), optional
+        Hosts that are up at the beginning; all by default.
+
+    Raises
+    ------
+    ValueError
+        If a capacity is negative or the shape is not the stated one.
+
+    Notes
+    -----
+    A snapshot is the live columns, read-only: a scheduler decides at once on what it sees, thinks for as long as
+    its decision time says, and then commits. Since a decision depends on its snapshot alone, this is the same as
+    deciding at the end on a copy, and no copy is made.
+
+    Room stays taken until `release`: the world says when a container ended.
+    """
+
+    def __init__(self, capacity: IntArray, alive: Sequence[bool] | None = None) -> None:
+        whole = np.array(capacity, dtype=np.int64)
+        if whole.ndim != 2 or whole.shape[0] != len(RESOURCES):
+            raise ValueError(f"capacity has shape {whole.shape}, not ({len(RESOURCES)}, n_hosts)")
+        if (whole < 0).any():
+            raise ValueError("a capacity is negative")
+        # Every cell has the first two axes, so that its columns never change shape for want of hosts.
+        self._axes = tuple(axis for axis in range(len(RESOURCES)) if axis < 2 or whole[axis].any())
+        self.resources = tuple(RESOURCES[axis] for axis in self._axes)
+        n_resources, n_hosts = len(self._axes), whole.shape[1]
+        self._nominal = whole[list(self._axes)]
+        self._alive = np.ones(n_hosts, dtype=bool) if alive is None else np.array(alive, dtype=bool)
+        self._capacity = self._nominal * self._alive
+        self._per_capacity = np.zeros(self._capacity.shape)
+        # One array, so that a change of some hosts is one gather and one scatter.
+        self._rows = np.zeros((2 * n_resources + 3, n_hosts), dtype=np.int64)
+        self._allocated, self._free = self._rows[:n_resources], self._rows[n_resources : 2 * n_resources]
+        self._containers, self._version, self._claimed = self._rows[2 * n_resources :]
+        self._stamps = self._rows[-2:]  # version and claimed
+        self._free[:] = self._capacity
+        self._serial = 0
+        self._steps: dict[Task, _Steps] = {}
+        self._load = Load(self._capacity, self._allocated)
+        self._reweigh()
+        self._view = ClusterView(
+            self.resources,
+            index=np.arange(n_hosts),
+            capacity=self._capacity,
+            per_capacity=self._per_capacity,
+            allocated=self._allocated,
+            free=self._free,
+            containers=self._containers,
+            version=self._version,
+            claimed=self._claimed,
+            alive=self._alive,
+        )
+
+    # -- looking --------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> ClusterView:
+        """Give the cell as it is now, read-only; see the class's notes on why this is no copy."""
+        return self._view
+
+    def levels(self) -> tuple[float, ...]:
+        """Give share allocated, mean load and its standard deviation over hosts, resource after resource."""
+        return self._load.levels()
+
+    def claims(self, task: Task, hosts: IntArray, counts: IntArray, group: int = 0) -> Claims:
+        """Write down what was decided on the present snapshot, to be committed now or later."""
+        seen = self._stamps.take(hosts, axis=1)
+        return Claims(task, hosts, counts, seen, self._serial, int(np.add.reduce(counts)), group)
+
+    # -- changing -------------------------------------------------------------------------------------------
+
+    def commit(self, transaction: Sequence[Claims], conflict: Conflict, commit: Commit) -> Outcome:
+        """Grant what still holds of a transaction.
+
+        Parameters
+        ----------
+        transaction : sequence of Claims
+            A job's claims, all decided against one snapshot.
+        conflict : Conflict
+            When a claim holds no longer.
+        commit : Commit
+            Whether the claims that hold are kept when others do not.
+
+        Returns
+        -------
+        Outcome
+            What was granted. A transaction that is rolled back leaves no trace, versions included.
+        """
+        claimed = sum([claims.tasks for claims in transaction])
+        if transaction[0].serial == self._serial and conflict is not Conflict.COARSE_WITH_RELEASES:
+            # Nobody else claimed since the snapshot, and releases only make room.
+            for claims in transaction:
+                self._come(claims.task, claims.hosts, claims.counts, claims.tasks)
+            self._serial += 1
+            return Outcome(tuple(transaction), claimed, 0)
+        view, accepted = self._view, []
+        for claims in transaction:
+            # A claim is judged by what others did, and by what the transaction's own earlier claims left.
+            granted = self._still_holding(view, claims, conflict)
+            if granted.hosts.size:
+                accepted.append(granted)
+                if claims is not transaction[-1]:
+                    view = view.after(granted.task, granted.hosts, granted.counts)
+        placed = sum(claims.tasks for claims in accepted)
+        if placed < claimed and commit is Commit.GANG:
+            return Outcome((), 0, claimed)
+        for granted in accepted:
+            self._come(granted.task, granted.hosts, granted.counts, granted.tasks)
+        self._serial += bool(placed)
+        return Outcome(tuple(accepted), placed, claimed - placed)
+
+    def place(self, task: Task, hosts: IntArray, counts: IntArray) -> None:
+        """Put containers where they were recorded, whether or not they fit (trace cells are overcommitted)."""
+        self._come(task, hosts, counts, int(counts.sum()))
+        self._serial += 1
+
+    def release(self, task: Task, hosts: IntArray, counts: IntArray) -> None:
+        """Give back the room of containers that ended."""
+        steps = self._steps[task]
+        before = self._step(steps.go, hosts, counts)
+        self._load.changed(steps.amounts, hosts, counts, -int(np.add.reduce(counts)), before)
+
+    def set_host(self, host: int, *, alive: bool, capacity: Sequence[int] | None = None) -> None:
+        """Let a host join, leave or change its size (one number per entry of `RESOURCES`).
+
+        What is allocated on it stays in the books until the world releases it.
+
+        Raises
+        ------
+        ValueError
+            If the new capacity has a resource that no host of the cell had at the beginning.
+        """
+        if capacity is not None:
+            for axis, amount in enumerate(capacity):
+                if axis in self._axes:
+                    self._nominal[self._axes.index(axis), host] = amount
+                elif amount:
+                    raise ValueError(f"host {host} brings {RESOURCES[axis]}, which this cell has no column for")
+        self._alive[host] = alive
+        self._capacity[:, host] = self._nominal[:, host] if alive else 0
+        self._free[:, host] = self._capacity[:, host] - self._allocated[:, host]
+        self._version[host] += 1
+        self._claimed[host] += 1
+        self._serial += 1
+        self._reweigh()
+        self._load.recount()
+
+    # -- inside ---------------------------------------------------------------------------------------------
+
+    def _reweigh(self) -> None:
+        self._per_capacity[:] = 0.0
+        np.divide(1.0, self._capacity, out=self._per_capacity, where=self._capacity > 0)
+
+    def _still_holding(self, view: ClusterView, claims: Claims, conflict: Conflict) -> Claims:
+        """Give the part of a claim that passes its test."""
+        counts = np.minimum(claims.counts, view.slots(claims.task, claims.hosts))
+        if conflict is not Conflict.FINE:
+            row = 1 if conflict is Conflict.COARSE else 0
+            counts[self._stamps[row].take(claims.hosts) != claims.seen[row]] = 0
+        return claims.only(counts)
+
+    def _come(self, task: Task, hosts: IntArray, counts: IntArray, tasks: int) -> None:
+        steps = self._steps.get(task) or self._learn(task)
+        self._load.changed(steps.amounts, hosts, counts, tasks, self._step(steps.come, hosts, counts))
+
+    def _step(self, step: IntArray, hosts: IntArray, counts: IntArray) -> IntArray:
+        """Add `counts` times a step to the rows of `hosts`, and give them as they were."""
+        before = self._rows.take(hosts, axis=1)
+        self._rows[:, hosts] = before + step * counts
+        return before
+
+    def _learn(self, task: Task) -> _Steps:
+        amounts = [task.need[axis] for axis in self._axes]
+        less = [-amount for amount in amounts]
+        steps = _Steps(
+            amounts,
+            come=np.array([[step] for step in (*amounts, *less, 1, 1, 1)], dtype=np.int64),
+            go=np.array([[step] for step in (*less, *amounts, -1, 1, 0)], dtype=np.int64),
+        )
+        self._steps[task] = steps
+        return steps

@@ -1,0 +1,106 @@
+"""How evenly the hosts are loaded, kept up to date at the cost of what changed."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+
+from policies.cell.view import FloatArray, IntArray
+
+#: Changes after which running sums of floats are made anew, so that rounding cannot pile up.
+RECOUNT_EVERY = 4096
+
+
+class Load:
+    r"""Share allocated, and mean and spread of the hosts' loads, for every resource.
+
+    The load of a host is :math:`u_h = a_h / c_h`, allocated over capacity, over the hosts that are up and have
+    the resource. With the running sums :math:`\sum u_h` and :math:`\sum u_h^2`, the mean and the standard
+    deviation after a change cost what changed, not the number of hosts. Where all hosts are alike the sums are of
+    whole numbers and therefore exact.
+
+    Parameters
+    ----------
+    capacity : ndarray of int, shape (n_resources, n_hosts)
+        Zero where a host is down or lacks the resource.
+    allocated : ndarray of int, shape (n_resources, n_hosts)
+        The books' own column; it is read again at a recount.
+    """
+
+    def __init__(self, capacity: IntArray, allocated: IntArray) -> None:
+        self._capacity = capacity
+        self._allocated = allocated
+        self.recount()
+
+    def recount(self) -> None:
+        """Make all sums anew; to be called when a capacity changed."""
+        capacity, allocated = self._capacity, self._allocated
+        has = capacity > 0
+        self._hosts = has.sum(axis=1).tolist()
+        self._uniform = bool(has.all() and (capacity == capacity[:, :1]).all())
+        self._total_capacity = capacity.sum(axis=1).tolist()
+        self._total = (allocated * has).sum(axis=1).tolist()
+        if self._uniform:
+            # Sums of squared bytes overflow 64 bits; Python's own whole numbers do not.
+            self._squares = [sum(a * a for a in row) for row in allocated.tolist()]
+        else:
+            self._per_capacity: FloatArray = np.divide(1.0, capacity, out=np.zeros(capacity.shape), where=has)
+            load = allocated * self._per_capacity
+            self._loads: list[float] = load.sum(axis=1).tolist()
+            self._load_squares: list[float] = (load * load).sum(axis=1).tolist()
+        self._changes = 0
+
+    def changed(self, amounts: list[int], hosts: IntArray, counts: IntArray, tasks: int, before: IntArray) -> None:
+        """Take note that containers came or went.
+
+        Parameters
+        ----------
+        amounts : list of int, length n_resources
+            What one container takes.
+        hosts, counts : ndarray of int, shape (m,)
+            Different hosts, and how many containers on each.
+        tasks : int
+            How many came in all; negative if they went.
+        before : ndarray of int, shape (>= n_resources, m)
+            What was allocated there before the change, resource after resource.
+        """
+        if self._uniform:
+            count_squares = int(counts.dot(counts))
+            sign = 1 if tasks > 0 else -1
+            for axis, amount in enumerate(amounts):
+                self._total[axis] += amount * tasks
+                # (a + dn)^2 - a^2 = 2adn + (dn)^2
+                self._squares[axis] += amount * (2 * sign * int(before[axis].dot(counts)) + amount * count_squares)
+            return
+        if tasks < 0:
+            counts = -counts
+        for axis, amount in enumerate(amounts):
+            if amount:
+                weight = self._per_capacity[axis].take(hosts)
+                step = counts * weight
+                self._total[axis] += amount * int(counts.dot(weight > 0))
+                self._loads[axis] += amount * float(step.sum())
+                self._load_squares[axis] += amount * float((step * weight).dot(2 * before[axis] + amount * counts))
+        self._changes += 1
+        if self._changes >= RECOUNT_EVERY:
+            self.recount()
+
+    def levels(self) -> tuple[float, ...]:
+        """Give share of capacity allocated, mean load and its standard deviation, resource after resource."""
+        levels: list[float] = []
+        for axis, hosts in enumerate(self._hosts):
+            if not hosts:
+                levels += (0.0, 0.0, 0.0)
+                continue
+            share = self._total[axis] / self._total_capacity[axis]
+            if self._uniform:
+                mean = share
+                capacity = self._total_capacity[axis] // hosts
+                # n * sum(a^2) - (sum a)^2 is a whole number: no cancellation.
+                spread = sqrt(hosts * self._squares[axis] - self._total[axis] ** 2) / (hosts * capacity)
+            else:
+                mean = self._loads[axis] / hosts
+                spread = sqrt(max(self._load_squares[axis] / hosts - mean * mean, 0.0))
+            levels += (share, mean, spread)
+        return tuple(levels)

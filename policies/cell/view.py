@@ -1,0 +1,205 @@
+"""The cell as a policy sees it: read-only columns over hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.requests import RESOURCES, Task
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+#: More containers than any host will ever be asked to hold: the room for a task that asks for nothing.
+UNLIMITED = np.iinfo(np.int32).max
+
+
+class ClusterView:
+    """One instant of the cell, in columns: everything that a policy is allowed to know.
+
+    A view is good while the policy's call lasts; it is not to be kept. Its arrays cannot be written to.
+
+    Attributes
+    ----------
+    resources : tuple of str
+        Names of the rows of the two-dimensional columns, for instance ``("cpu", "memory")``. A resource
+        that no host of the cell has is left out.
+    index : ndarray of int, shape (n_hosts,)
+        The host's number in the cell; ties between equal scores end in its favour, lowest first.
+    capacity, allocated, free : ndarray of int, shape (n_resources, n_hosts)
+        Millicores, bytes, milli-GPUs; ``free = capacity - allocated``. Negative on a host that a trace recorded
+        as overfull, or that went down with containers on it.
+    per_capacity : ndarray of float, shape (n_resources, n_hosts)
+        ``1 / capacity``, and 0 where the host lacks the resource.
+    usage : ndarray, shape (n_resources, n_hosts)
+        Measured use, same units. While contention is off a container uses what it was allocated.
+    usage_age_s : ndarray of float, shape (n_hosts,)
+        How old each measurement is.
+    containers : ndarray of int, shape (n_hosts,)
+        How many containers each host holds.
+    version : ndarray of int, shape (n_hosts,)
+        Moves with every change of the host's row.
+    claimed : ndarray of int, shape (n_hosts,)
+        Moves only when somebody claims on the host; coarse conflict detection compares it.
+    alive : ndarray of bool, shape (n_hosts,)
+        Whether the host is up.
+    """
+
+    resources: tuple[str, ...]
+    index: IntArray
+    capacity: IntArray
+    per_capacity: FloatArray
+    allocated: IntArray
+    free: IntArray
+    containers: IntArray
+    version: IntArray
+    claimed: IntArray
+    alive: BoolArray
+    hypothetical = False  # whether this is the cell as it would be, not as it is
+
+    def __init__(self, resources: tuple[str, ...], **columns: NDArray[Any]) -> None:
+        self.resources = resources
+        self._axes = tuple(RESOURCES.index(name) for name in resources)
+        self._missing = tuple(axis for axis in range(len(RESOURCES)) if axis not in self._axes)
+        self._needs: dict[Task, IntArray | None] = {}
+        self._amounts: dict[Task, tuple[tuple[int, int], ...] | None] = {}
+        self._n = columns["index"].size
+        for name, column in columns.items():
+            readonly = column.view()
+            readonly.flags.writeable = False
+            setattr(self, name, readonly)
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def usage(self) -> IntArray:
+        return self.allocated
+
+    @property
+    def usage_age_s(self) -> FloatArray:
+        return np.zeros(len(self))
+
+    def need(self, task: Task) -> IntArray | None:
+        """Give the task's request on the axes of this cell.
+
+        Returns
+        -------
+        ndarray of int, shape (n_resources, 1), or None
+            None where the task asks for a resource that no host of the cell has.
+        """
+        try:
+            return self._needs[task]
+        except KeyError:
+            lacks = any(task.need[axis] for axis in self._missing)
+            need = None if lacks else np.array([[task.need[axis]] for axis in self._axes], dtype=np.int64)
+            self._needs[task] = need
+            return need
+
+    def amounts(self, task: Task) -> tuple[tuple[int, int], ...] | None:
+        """Give what the task asks for as pairs of row and amount, without zeros; None as in `need`."""
+        try:
+            return self._amounts[task]
+        except KeyError:
+            need = self.need(task)
+            amounts = None if need is None else tuple((row, n) for row, n in enumerate(need[:, 0].tolist()) if n)
+            self._amounts[task] = amounts
+            return amounts
+
+    def free_after(self, task: Task) -> IntArray:
+        """Give what each host has left once it holds one more `task`, shape (n_resources, n_hosts); may be negative."""
+        need = self.need(task)
+        return self.free - need if need is not None else np.full_like(self.free, -1)
+
+    def fits(self, task: Task) -> BoolArray:
+        """Say on which hosts one more `task` fits, shape (n_hosts,); a resource it does not ask for is no obstacle."""
+        amounts = self.amounts(task)
+        if not amounts:
+            # What is down has nothing free, so only a container that asks for nothing must be told.
+            return self.alive if amounts is not None else np.zeros(len(self), dtype=bool)
+        free = self.free
+        fits: BoolArray | None = None
+        for row, amount in amounts:
+            enough = free[row] >= amount
+            fits = enough if fits is None else np.logical_and(fits, enough, out=fits)
+        assert fits is not None
+        return fits
+
+    def slots(self, task: Task, hosts: IntArray | None = None) -> IntArray:
+        """Say how many more of `task` each host holds.
+
+        Parameters
+        ----------
+        task : Task
+            The container in question.
+        hosts : ndarray of int, shape (m,), optional
+            Rows to look at; all of them by default.
+
+        Returns
+        -------
+        ndarray of int, shape (n_hosts,) or (m,)
+            Never negative; `UNLIMITED` where the task asks for nothing.
+        """
+        amounts = self.amounts(task)
+        if not amounts:
+            alive = self.alive if hosts is None else self.alive.take(hosts)
+            return alive * np.int64(UNLIMITED if amounts is not None else 0)
+        free = self.free if hosts is None else self.free.take(hosts, axis=1)
+        slots: IntArray | None = None
+        for row, amount in amounts:
+            times = free[row] // amount
+            slots = times if slots is None else np.minimum(slots, times, out=slots)
+        assert slots is not None
+        return np.maximum(slots, 0, out=slots)
+
+    def rows(self, hosts: IntArray) -> ClusterView:
+        """Give the view of some hosts only, in the order given."""
+        return _Rows(self, hosts, hosts.size)
+
+    def after(self, task: Task, hosts: IntArray | slice, counts: IntArray) -> ClusterView:
+        """Give the view as it would be with `counts` more of `task` on `hosts`: nothing is changed.
+
+        Parameters
+        ----------
+        task : Task
+            A container that some host of the cell can hold.
+        hosts : ndarray of int, shape (m,), or slice
+            Different hosts.
+        counts : ndarray of int, shape (m,)
+            How many more on each.
+        """
+        need = self.need(task)
+        assert need is not None, "asked what the cell is like with a container that no host can hold"
+        allocated, free, containers = self.allocated.copy(), self.free.copy(), self.containers.copy()
+        allocated[:, hosts] += need * counts
+        free[:, hosts] -= need * counts
+        containers[hosts] += counts
+        after = _Rows(self, slice(None), self._n, allocated=allocated, free=free, containers=containers)
+        after.hypothetical = True
+        return after
+
+
+class _Rows(ClusterView):
+    """Some rows of a view; a column is fetched when it is first asked for."""
+
+    def __init__(self, base: ClusterView, rows: IntArray | slice, n: int, **given: IntArray) -> None:
+        self.resources = base.resources
+        self.hypothetical = base.hypothetical
+        self._axes = base._axes
+        self._missing = base._missing
+        self._needs = base._needs
+        self._amounts = base._amounts
+        self._base = base
+        self._rows = rows
+        self._n = n
+        self.__dict__.update(given)
+
+    def __getattr__(self, name: str) -> Any:
+        column = getattr(self._base, name)
+        rows = self._rows
+        column = column[..., rows] if isinstance(rows, slice) else column.take(rows, axis=-1)
+        self.__dict__[name] = column
+        return column

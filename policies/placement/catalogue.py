@@ -1,0 +1,56 @@
+"""The placement policies that come with Towtank, by the names the command line knows."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from policies.placement import choosers, scores
+from policies.placement.interface import Policy
+
+#: A score is used as it is; a class is instantiated for each scheduler, with a random stream if it asks for ``rng``.
+BUILT_IN: Mapping[str, Callable[..., Any]] = {
+    "random-first-fit": choosers.RandomFirstFit,
+    "first-fit": scores.first_fit,
+    "round-robin": choosers.RoundRobin,
+    "spread": scores.spread,
+    "binpack": scores.binpack,
+    "least-allocated": scores.least_allocated,
+    "balanced": scores.balanced,
+    "dot-product": scores.dot_product,
+    "power-of-d": choosers.PowerOfD,
+}
+
+
+def instantiate(made_from: Any, parameters: Mapping[str, Any], rng: np.random.Generator) -> Policy:
+    """Make the policy that one scheduler uses in one run.
+
+    Parameters
+    ----------
+    made_from : callable, class or object
+        A score; a class whose instances are scores or choosers; or such an instance, which is copied, so that
+        no memory passes from one run to the next.
+    parameters : mapping
+        Keyword arguments of the class, or of the score beyond its view and task.
+    rng : numpy.random.Generator
+        Handed to a class that takes ``rng``.
+
+    Raises
+    ------
+    TypeError
+        If a parameter is unknown or one without a default is missing.
+    """
+    if inspect.isclass(made_from):
+        takes = inspect.signature(made_from).parameters
+        policy: Policy = made_from(**({"rng": rng} if "rng" in takes else {}), **parameters)
+        return policy
+    policy = deepcopy(made_from)
+    if parameters:
+        inspect.signature(made_from).bind(None, None, **parameters)
+        policy = partial(made_from, **parameters)
+    return policy

@@ -1,0 +1,157 @@
+"""Policies that need chance or memory: they choose hosts themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from policies.cell import ClusterView, IntArray
+from policies.placement.interface import Score
+from policies.placement.placer import best_rows
+from policies.requests import Task
+
+Chosen = tuple[IntArray, IntArray]
+
+
+class RandomFirstFit:
+    """Try hosts at random until one has room (the Omega simulator's policy).
+
+    One at a time, each container goes to a host drawn uniformly until one fits. Identical containers can be drawn
+    together: as many hosts as containers, with replacement, each accepted up to the host's free room, and the
+    rest drawn again, is the same sequence of trials and so the same distribution.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The scheduler's own stream.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+
+    def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:
+        """Choose uniformly among the hosts with room, container by container."""
+        hosts, wanted = self._draw(k, len(view))
+        counts = np.minimum(wanted, view.slots(task, hosts))
+        left = k - int(np.add.reduce(counts))
+        # While most hosts have room, drawing again is cheaper than looking at all of them.
+        while 0 < left < k // 4:
+            hosts, counts, accepted = self._draw_again(view, task, hosts, counts, left)
+            if not accepted:
+                break
+            left -= accepted
+        if not left:
+            return hosts, counts
+        return self._draw_rest(view.slots(task), hosts, counts, left)
+
+    def _draw_again(
+        self, view: ClusterView, task: Task, hosts: IntArray, counts: IntArray, left: int
+    ) -> tuple[IntArray, IntArray, int]:
+        """Draw `left` hosts more beside those that were accepted; give all of them, and how many draws were."""
+        drawn, wanted = self._draw(left, len(view))
+        at = hosts.searchsorted(drawn).clip(max=hosts.size - 1)
+        known = hosts.take(at) == drawn
+        accepted = np.minimum(wanted, view.slots(task, drawn) - counts.take(at) * known)
+        counts[at[known]] += accepted[known]
+        new = ~known & (accepted > 0)
+        hosts = np.concatenate((hosts, drawn[new]))
+        order = hosts.argsort(kind="stable")
+        counts = np.concatenate((counts, accepted[new])).take(order)
+        return hosts.take(order), counts, int(accepted.sum())
+
+    def _draw(self, k: int, n: int) -> Chosen:
+        """Draw `k` of `n` rows with replacement: the different ones, ascending, and how often each came."""
+        drawn = (self._rng.random(k) * n).astype(np.int64)
+        drawn.sort()
+        last = np.empty(k, dtype=bool)
+        last[-1] = True
+        np.not_equal(drawn[1:], drawn[:-1], out=last[:-1])
+        ends = last.nonzero()[0]
+        times = ends.copy()
+        times[0] += 1
+        times[1:] -= ends[:-1]
+        return drawn.take(ends), times
+
+    def _draw_rest(self, room: IntArray, hosts: IntArray, counts: IntArray, left: int) -> Chosen:
+        chosen = np.zeros_like(room)
+        chosen[hosts] = counts
+        room[hosts] -= counts
+        # Draws of hosts without room come to nothing, so it is enough to draw among the others.
+        while left and (open_hosts := room.nonzero()[0]).size:
+            rows, wanted = self._draw(left, open_hosts.size)
+            hosts = open_hosts.take(rows)
+            counts = np.minimum(wanted, room.take(hosts))
+            chosen[hosts] += counts
+            room[hosts] -= counts
+            left -= int(counts.sum())
+        hosts = chosen.nonzero()[0]
+        return hosts, chosen.take(hosts)
+
+
+class RoundRobin:
+    """Go round the hosts, one container each, passing over those without room."""
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:
+        """Choose the next `k` hosts in the round, several rounds if need be."""
+        order = np.roll(view.index, -self._next)
+        room = view.slots(task, order)
+        counts = np.zeros_like(room)
+        while k and (open_hosts := room.nonzero()[0]).size:
+            # As many whole rounds at once as every open host can take part in, at least the beginning of one.
+            rounds = min(k // open_hosts.size, int(room.take(open_hosts).min()))
+            if not rounds:
+                open_hosts = open_hosts[:k]
+                self._next = int(order[open_hosts[-1]]) + 1
+                rounds = 1
+            counts[open_hosts] += rounds
+            room[open_hosts] -= rounds
+            k -= rounds * open_hosts.size
+        used = counts.nonzero()[0]
+        return order.take(used), counts.take(used)
+
+
+class PowerOfD:
+    """Look at `d` hosts per container, drawn at random, and take the best by some score.
+
+    For one container this is the power of `d` choices (Mitzenmacher, "The power of two choices in randomized load
+    balancing", 2001); for the `k` containers of a job it is batch sampling: `d` times `k` hosts are drawn
+    and the `k` best places among them taken (Ousterhout et al., "Sparrow", SOSP 2013). What finds no room
+    is drawn again, and after `tries` draws looked for everywhere.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The scheduler's own stream.
+    score : callable
+        A row-wise policy.
+    d : int
+        Hosts looked at per container, at least 1.
+    tries : int
+        Draws before all hosts are looked at.
+    """
+
+    def __init__(self, rng: np.random.Generator, score: Score, d: int = 2, tries: int = 4) -> None:
+        self._rng, self._score, self._d, self._tries = rng, score, d, tries
+
+    def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:
+        """Choose the best of the hosts that were drawn."""
+        found: list[Chosen] = []
+        for attempt in range(self._tries + 1):
+            if attempt < self._tries and self._d * k < len(view):
+                drawn = np.unique(self._rng.integers(len(view), size=self._d * k))
+            else:
+                drawn = view.index
+            hosts, counts = best_rows(self._score, view.rows(drawn), task, k)
+            hosts = drawn.take(hosts)
+            found.append((hosts, counts))
+            k -= int(counts.sum())
+            if not k or drawn.size == len(view):
+                break
+            view = view.after(task, hosts, counts)
+        if len(found) == 1:
+            return found[0]
+        hosts, inverse = np.unique(np.concatenate([hosts for hosts, _ in found]), return_inverse=True)
+        counts = np.bincount(inverse, weights=np.concatenate([counts for _, counts in found])).astype(np.int64)
+        return hosts, counts

@@ -1,0 +1,210 @@
+"""From scores to containers on hosts: k identical containers in one go, and scores remembered between goes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+import numpy as np
+
+from policies.cell import ClusterView, FloatArray, IntArray
+from policies.errors import UserError
+from policies.placement.interface import Chooser, Policy, Score
+from policies.requests import Task
+
+Chosen = tuple[IntArray, IntArray]
+
+NOWHERE: Chosen = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+_ONE = np.ones(1, dtype=np.int64)
+
+#: Kinds of container whose scores are remembered, the least recently used being forgotten.
+REMEMBERED_TASKS = 64
+
+
+def usable_scores(score: Score, view: ClusterView, task: Task) -> FloatArray:
+    """Give the policy's scores, ``-inf`` where the container does not fit.
+
+    Raises
+    ------
+    UserError
+        If the policy returns anything but one number per host.
+    """
+    scores = score(view, task)
+    if getattr(scores, "shape", None) != (len(view),):
+        got = getattr(scores, "shape", type(scores).__name__)
+        raise UserError(f"policy {name_of(score)} must return one float per host, shape ({len(view)},), not {got}")
+    usable: FloatArray = np.where(view.fits(task), scores, -np.inf)
+    return usable
+
+
+def best_rows(score: Score, view: ClusterView, task: Task, k: int, scores: FloatArray | None = None) -> Chosen:
+    """Place up to `k` containers one after another, each on the host that scores best just then.
+
+    Parameters
+    ----------
+    score : callable
+        A row-wise policy.
+    view : ClusterView
+        Hosts to choose from.
+    task : Task
+        What each container asks for.
+    k : int
+        How many, at least 1.
+    scores : ndarray of float, shape (n_hosts,), optional
+        `usable_scores` of this view, if they are known already.
+
+    Returns
+    -------
+    hosts, counts : ndarray of int, shape (m,)
+        Rows of `view`, each once, and how many containers on each. Of equal scores the lowest row wins.
+
+    Notes
+    -----
+    One at a time would re-score a row after every container. Since a score is row-wise, the scores that a host
+    goes through as it fills, :math:`s_h(0), s_h(1), …`, do not depend on the others, and always taking the
+    best head of these sequences yields the same containers as the `k` largest of their running minima
+    :math:`\\min_{i \\le j} s_h(i)`: a score above its predecessors' minimum is taken at once after them. Only the `k`
+    hosts with the best first score can be among them, and they are looked at twice as deep until none is used up.
+    """
+    if scores is None:
+        scores = usable_scores(score, view, task)
+    if k == 1:
+        best = int(scores.argmax())
+        _refuse_nan(scores[best], score)
+        return NOWHERE if scores[best] == -np.inf else (np.array([best]), _ONE)
+    rows = _best_heads(scores, k)
+    if not rows.size:
+        return NOWHERE
+    _refuse_nan(scores[rows].max(), score)
+    depth = 2
+    while True:
+        deep = np.tile(rows, depth)
+        level = np.repeat(np.arange(depth), rows.size)
+        ahead = usable_scores(score, view.rows(deep).after(task, slice(None), level), task)
+        least = np.minimum.accumulate(ahead.reshape(depth, rows.size), axis=0).ravel()
+        order = np.lexsort((level, deep, -least))[:k]
+        taken = deep[order[least[order] > -np.inf]]
+        hosts, counts = np.unique(taken, return_counts=True)
+        if not (counts == depth).any():
+            return hosts, counts
+        # Looking deeper only adds better places: hosts that got nothing now will get nothing then.
+        rows, depth = hosts, depth * 2
+
+
+def _best_heads(scores: FloatArray, k: int) -> IntArray:
+    """Give the rows of the `k` best scores, ascending; of equal ones the lowest rows; none that is -inf."""
+    if k < scores.size:
+        threshold = np.partition(scores, scores.size - k)[scores.size - k]
+        if threshold > -np.inf:
+            better = (scores > threshold).nonzero()[0]
+            equal = (scores == threshold).nonzero()[0][: k - better.size]
+            rows: IntArray = np.concatenate((better, equal))
+            rows.sort()
+            return rows
+    return (scores != -np.inf).nonzero()[0]
+
+
+def _refuse_nan(value: float, score: Score) -> None:
+    if value != value:
+        raise UserError(
+            f"policy {name_of(score)} gave a host NaN; "
+            "view.per_capacity is 0 where a host lacks a resource and divides without harm"
+        )
+
+
+def name_of(policy: object) -> str:
+    """Give a policy's own name for a message."""
+    return getattr(policy, "__name__", type(policy).__name__)
+
+
+class _Remembered(NamedTuple):
+    scores: FloatArray
+    version: IntArray
+
+
+class Placer:
+    """Chooses hosts by one policy, for one scheduler or for several that decide alike.
+
+    Parameters
+    ----------
+    policy : callable or Chooser
+        A row-wise score, or an object with ``choose``.
+    remember : bool
+        Whether scores are kept and only rows whose version moved are scored again; decisions are the same.
+    """
+
+    def __init__(self, policy: Policy, remember: bool = True) -> None:
+        self._policy = policy
+        self._chooser: Chooser | None = policy if hasattr(policy, "choose") else None
+        self._remember = remember
+        self._remembered: OrderedDict[Task, _Remembered] = OrderedDict()
+
+    def place(self, view: ClusterView, task: Task, k: int) -> Chosen:
+        """Choose hosts for up to `k` containers.
+
+        Returns
+        -------
+        hosts, counts : ndarray of int, shape (m,)
+            Different hosts, and how many containers on each, at least 1; in all at most `k`.
+        """
+        if self._chooser is None:
+            score: Score = self._policy  # type: ignore[assignment]
+            # A view of what would be has the versions of what is: nothing about it may be remembered.
+            known = self._scores(score, view, task) if self._remember and not view.hypothetical else None
+            return best_rows(score, view, task, k, known)
+        chosen = self._chooser.choose(view, task, k)
+        if isinstance(chosen, tuple):
+            return chosen
+        hosts = chosen.nonzero()[0]
+        return hosts, chosen.take(hosts)
+
+    def _scores(self, score: Score, view: ClusterView, task: Task) -> FloatArray:
+        known = self._remembered.get(task)
+        if known is None:
+            known = _Remembered(usable_scores(score, view, task), view.version.copy())
+            self._remembered[task] = known
+            if len(self._remembered) > REMEMBERED_TASKS:
+                self._remembered.popitem(last=False)
+            return known.scores
+        self._remembered.move_to_end(task)
+        moved = (view.version != known.version).nonzero()[0]
+        if moved.size:
+            known.scores[moved] = usable_scores(score, view.rows(moved), task)
+            known.version[moved] = view.version.take(moved)
+        return known.scores
+
+
+class Checked:
+    """A chooser of somebody else's, whose choices are looked at before they are believed."""
+
+    def __init__(self, chooser: Chooser, name: str) -> None:
+        self._chooser, self._name = chooser, name
+
+    def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:
+        """Choose as the chooser does.
+
+        Raises
+        ------
+        UserError
+            If it places more containers than it was given, on a host without room, or twice on one.
+        """
+        chosen = self._chooser.choose(view, task, k)
+        if isinstance(chosen, tuple):
+            hosts, counts = (np.asarray(part, dtype=np.int64) for part in chosen)
+            if hosts.shape != counts.shape or np.unique(hosts).size < hosts.size:
+                raise UserError(f"policy {self._name} must name each host once, with one count each")
+        else:
+            per_host = np.asarray(chosen)
+            if per_host.shape != (len(view),):
+                raise UserError(f"policy {self._name} must return containers per host, shape ({len(view)},)")
+            hosts = per_host.nonzero()[0]
+            counts = per_host.take(hosts).astype(np.int64)
+        some = counts != 0
+        hosts, counts = hosts[some], counts[some]
+        if hosts.size and not (0 <= hosts.min() and hosts.max() < len(view)):
+            raise UserError(f"policy {self._name} chose a host that the cell does not have")
+        if (counts < 0).any() or counts.sum() > k:
+            raise UserError(f"policy {self._name} was asked for at most {k} containers and placed {counts.sum()}")
+        if (counts > view.slots(task, hosts)).any():
+            raise UserError(f"policy {self._name} placed a container on a host where it does not fit")
+        return hosts, counts

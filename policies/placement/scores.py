@@ -1,0 +1,101 @@
+"""Row-wise policies: one score per host, from that host's row alone.
+
+Whether a container fits is not asked here: the cell leaves out hosts without room. A resource that a host lacks has
+``per_capacity`` zero and so contributes nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from policies.cell import ClusterView, FloatArray
+from policies.requests import Task
+
+
+def first_fit(view: ClusterView, task: Task) -> FloatArray:
+    """Take the first host, by number, that has room."""
+    return np.negative(view.index, dtype=np.float64)
+
+
+def spread(view: ClusterView, task: Task) -> FloatArray:
+    """Take the host with the fewest containers (Docker Swarm's ``spread``)."""
+    return np.negative(view.containers, dtype=np.float64)
+
+
+def binpack(view: ClusterView, task: Task) -> FloatArray:
+    """Fill the fullest host that still has room: best fit, by the mean share of capacity in use."""
+    return requested(view, task)
+
+
+def least_allocated(view: ClusterView, task: Task) -> FloatArray:
+    """Prefer the host with the largest share of its capacity unrequested (kube-scheduler's ``LeastAllocated``).
+
+    Notes
+    -----
+    The mean over resources of :math:`(c_r - a_r - d_r) / c_r \\times 100`, where :math:`a` is allocated and
+    :math:`d` the container's request. Kubernetes documentation, "Resource bin packing".
+    """
+    score = requested(view, task)
+    score *= -100.0
+    score += 100.0
+    return score
+
+
+def balanced(view: ClusterView, task: Task) -> FloatArray:
+    """Prefer the host whose resources would be requested in equal shares (kube-scheduler's ``BalancedAllocation``).
+
+    Notes
+    -----
+    :math:`(1 - \\sigma) \\times 100`, with :math:`\\sigma` the population standard deviation over the host's
+    resources of their requested shares; of two shares it is half their difference.
+    """
+    shares = requested_shares(view, task)
+    if len(shares) == 2:
+        score: FloatArray = shares[0] - shares[1]
+        np.abs(score, out=score)
+        score *= -50.0
+        score += 100.0
+        return score
+    # A resource that the host lacks is not one of its resources.
+    has = view.capacity > 0
+    n = np.maximum(has.sum(axis=0), 1)
+    mean = shares.sum(axis=0) / n
+    return 100.0 - 100.0 * np.sqrt((((shares - mean) * has) ** 2).sum(axis=0) / n)
+
+
+def dot_product(view: ClusterView, task: Task) -> FloatArray:
+    r"""Prefer the host whose free room is shaped like the request (Tetris).
+
+    Notes
+    -----
+    :math:`\sum_r (d_r / c_r)(f_r / c_r)`, with :math:`d` the request, :math:`f` what is free and :math:`c` the
+    capacity: Grandl et al., "Multi-resource packing for cluster schedulers", SIGCOMM 2014. Their term for
+    the job's remaining work orders jobs, not hosts, and is left out.
+    """
+    aligned = np.zeros(len(view))
+    for row, amount in view.amounts(task) or ():
+        per_capacity = view.per_capacity[row]
+        term = per_capacity * amount
+        term *= per_capacity
+        term *= view.free[row]
+        aligned += term
+    return aligned
+
+
+def requested_shares(view: ClusterView, task: Task) -> FloatArray:
+    """Give the share of each resource requested once the host holds one more `task`, shape (n_resources, n_hosts)."""
+    need = view.need(task)
+    if need is None:
+        return np.full(view.allocated.shape, np.inf)
+    shares: FloatArray = (view.allocated + need) * view.per_capacity
+    return shares
+
+
+def requested(view: ClusterView, task: Task) -> FloatArray:
+    """Give the mean over resources of `requested_shares`, shape (n_hosts,)."""
+    shares = requested_shares(view, task)
+    total: FloatArray = shares[0]
+    for row in shares[1:]:
+        total += row
+    total *= 1.0 / len(shares)
+    return total

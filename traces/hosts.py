@@ -1,0 +1,113 @@
+"""The machines a workload runs on: how big, and when they come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.requests import Resources
+from traces import tables
+from traces.rejects import Rejects
+from traces.units import GPU_MILLI, MILLI
+
+
+class HostEvent(NamedTuple):
+    """A host joins, leaves or changes its size."""
+
+    t_s: float
+    host: int
+    alive: bool
+    capacity: Resources | None = None  # None: as before
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """All machines that are ever there, and what happens to them.
+
+    Attributes
+    ----------
+    names : sequence of str
+        One per host; a policy knows a host by its position only.
+    capacity : ndarray of int, shape (3, n_hosts)
+        Millicores, bytes, milli-GPUs, in the order of `Resources`: at time 0, or when the host first joins.
+    alive : ndarray of bool, shape (n_hosts,)
+        Whether the host is up at time 0.
+    events : sequence of HostEvent
+        In order of time, none at time 0.
+    """
+
+    names: Sequence[str]
+    capacity: NDArray[np.int64]
+    alive: NDArray[np.bool_]
+    events: Sequence[HostEvent] = field(default_factory=tuple)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def largest(self) -> NDArray[np.int64]:
+        """Give the sizes that a host ever has, shape (3, m): what fits none of them fits nowhere, ever."""
+        later = [event.capacity for event in self.events if event.alive and event.capacity is not None]
+        every = np.concatenate((self.capacity, np.array(later, dtype=np.int64).reshape(-1, 3).T), axis=1)
+        return np.unique(every, axis=1)
+
+
+def uniform(n: int, cpus: float, memory_bytes: int) -> Hosts:
+    """Make `n` equal hosts that are always up."""
+    one = Resources(round(cpus * MILLI), memory_bytes)
+    return Hosts(range_names(n), np.repeat(np.array([one], dtype=np.int64).T, n, axis=1), np.ones(n, dtype=bool))
+
+
+def range_names(n: int) -> list[str]:
+    """Name hosts that have no names of their own."""
+    return [f"host-{number}" for number in range(n)]
+
+
+#: Columns of a host file that the tank does not model yet; they may stand there and are named in a note.
+LATER_COLUMNS = ("disk_class", "net_bps", "labels", "images")
+
+
+def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
+    """Read a host file, CSV or Parquet.
+
+    Columns: ``host, cpus, memory_bytes`` and optionally ``gpus, joins_s, leaves_s`` and `LATER_COLUMNS`.
+
+    Returns
+    -------
+    Hosts, list of str
+        The hosts, and a note for each column that is read but not modelled yet.
+
+    Raises
+    ------
+    UserError
+        Naming the file and the column or row.
+    """
+    known = ("host", "cpus", "memory_bytes", "gpus", "joins_s", "leaves_s", *LATER_COLUMNS)
+    table = tables.read_whole(path, required=known[:3], optional=known[3:])
+    names = table.text("host")
+    columns = {
+        "cpus": table.number("cpus"),
+        "memory_bytes": table.number("memory_bytes"),
+        "gpus": table.number("gpus", missing=0.0),
+        "joins_s": table.number("joins_s", missing=0.0),
+        "leaves_s": table.number("leaves_s", missing=np.inf),
+    }
+    for name in ("cpus", "memory_bytes", "gpus", "joins_s"):
+        values = columns[name]
+        table.mark(~(np.isfinite(values) & (values >= 0)), f"{name} must be 0 or more", values)
+    joins, leaves = columns["joins_s"], columns["leaves_s"]
+    table.mark(~(leaves > joins), "leaves_s must be later than joins_s", leaves)
+    first = {name: row for row, name in reversed(list(enumerate(names)))}
+    again = np.array([first[name] != row for row, name in enumerate(names)])
+    table.mark(again, "the host is there twice", names)
+    table.reject(Rejects())
+    events = [HostEvent(float(t), host, True) for host, t in enumerate(joins) if t > 0]
+    events += [HostEvent(float(t), host, False) for host, t in enumerate(leaves) if t < np.inf]
+    capacity = np.array([columns["cpus"] * MILLI, columns["memory_bytes"], columns["gpus"] * GPU_MILLI])
+    hosts = Hosts(names, capacity.round().astype(np.int64), joins <= 0, sorted(events))
+    notes = [f"{path}: column {name} is not modelled yet" for name in LATER_COLUMNS if table.has(name)]
+    return hosts, notes

@@ -1,0 +1,84 @@
+"""Rows that cannot be used: stop at the first, or put them aside and count them. Nothing vanishes."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from enum import Enum
+from pathlib import Path
+
+from policies.errors import UserError
+
+
+class OnBadRow(Enum):
+    """What to do with a row that cannot be used."""
+
+    STOP = "stop"
+    SKIP = "skip"
+
+
+class Rejects:
+    """Keeps count of rows read, accepted and rejected.
+
+    Parameters
+    ----------
+    on_bad_row : OnBadRow
+        Whether a bad row ends the reading.
+    file : Path, optional
+        Where rejected rows are written as CSV (file, row, reason, text); made at the first of them.
+    """
+
+    def __init__(self, on_bad_row: OnBadRow = OnBadRow.STOP, file: Path | None = None) -> None:
+        self.on_bad_row = on_bad_row
+        self.file = file
+        self.read = 0
+        self.reasons: Counter[str] = Counter()
+        self._begun = False
+
+    @property
+    def rejected(self) -> int:
+        """How many rows were rejected."""
+        return self.reasons.total()
+
+    @property
+    def accepted(self) -> int:
+        """How many rows were accepted."""
+        return self.read - self.rejected
+
+    def begin(self) -> None:
+        """Forget all counts: the trace is read anew."""
+        self.read = 0
+        self.reasons.clear()
+        self._begun = False
+
+    def reject(self, file: Path, row: int, reason: str, text: str = "") -> None:
+        """Take a row that cannot be used.
+
+        Parameters
+        ----------
+        file : Path
+            Where it stands.
+        row : int
+            Its line, counted from 1.
+        reason : str
+            Why it cannot be used, short, the same words for the same reason.
+        text : str
+            The row itself, or the part that is wrong.
+
+        Raises
+        ------
+        UserError
+            If rows are not to be skipped.
+        """
+        if self.on_bad_row is OnBadRow.STOP:
+            shown = f": {text!r}" if text else ""
+            raise UserError(f"{file}:{row}: {reason}{shown} (--on-bad-row skip puts such rows aside)")
+        self.reasons[reason] += 1
+        if self.file is not None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with self.file.open("a" if self._begun else "w", newline="", encoding="utf-8") as out:
+                writer = csv.writer(out)
+                if not self._begun:
+                    writer.writerow(("file", "row", "reason", "text"))
+                writer.writerow((file, row, reason, text))
+            self._begun = True

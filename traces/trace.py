@@ -1,0 +1,93 @@
+"""What every trace offers, whatever format it was written in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.requests import Job, Task
+from traces.hosts import Hosts
+from traces.rejects import Rejects
+
+#: Run time of a container whose end nobody recorded.
+OPEN_ENDED = float("inf")
+
+#: Run time in seconds: one number for all containers of a group, or one for each of them, shape (count,).
+RunTime = float | NDArray[np.float64]
+
+
+class Arrival(NamedTuple):
+    """A job and what the future holds for it."""
+
+    job: Job
+    run_s: tuple[RunTime, ...]  # one entry per group of the job
+
+
+class Recorded(NamedTuple):
+    """Containers that run when the trace begins, on the hosts where they were recorded."""
+
+    job: str
+    workload: str
+    task: Task
+    hosts: NDArray[np.int64]  # (m,) rows of the trace's own hosts, one per container
+    run_s: RunTime  # from time 0 to the end
+
+
+class Trace(ABC):
+    """A workload that can be replayed as often as one likes.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder of the data set.
+    rejects : Rejects
+        What to do with rows that cannot be used.
+    """
+
+    #: The name the command line knows the format by.
+    format: ClassVar[str]
+    #: What the data set is, with the credit its licence asks for; one line.
+    credit: ClassVar[str] = ""
+
+    def __init__(self, path: Path, rejects: Rejects) -> None:
+        self.path = path
+        self.rejects = rejects
+
+    @abstractmethod
+    def arrivals(self) -> Iterator[Arrival]:
+        """Yield the jobs in order of submission; each call begins anew.
+
+        Raises
+        ------
+        UserError
+            At the first row that cannot be used, naming file and row, unless `rejects` takes it.
+        """
+
+    def prefill(self) -> Iterator[Recorded]:
+        """Yield what runs at time 0 on its recorded host."""
+        return iter(())
+
+    def hosts(self) -> Hosts | None:
+        """Give the data set's own machines, None where it has none."""
+        return None
+
+    def end_s(self) -> float | None:
+        """Say when the recording ends, None where the trace has no end but its last job."""
+        return None
+
+    def progress(self) -> float | None:
+        """Say which share of the input the running `arrivals` has read, None where that is unknown."""
+        return None
+
+    def assumptions(self) -> list[str]:
+        """List what was assumed or left out, one line each; complete once `arrivals` was read."""
+        return []
+
+    def files(self) -> list[Path]:
+        """List the files that make up the trace; its fingerprint is made of them."""
+        return [self.path]
