@@ -21,6 +21,9 @@ class Resources(NamedTuple):
 #: Short names of the resources, in the order of the fields of `Resources`.
 RESOURCES = tuple(field.rpartition("_")[0] for field in Resources._fields)
 
+#: Resources that every cell keeps books of; of the others only those that some host has.
+ALWAYS = ("cpu", "memory")
+
 
 class Task(NamedTuple):
     """One container as its user described it: a request, not a prediction.

@@ -10,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.requests import Resources
+from policies.requests import ALWAYS, RESOURCES, Resources
 from traces import tables
-from traces.rejects import Rejects
 from traces.units import GPU_MILLI, MILLI
 
 
@@ -49,6 +48,10 @@ class Hosts:
     def __len__(self) -> int:
         return len(self.names)
 
+    def resources(self) -> tuple[str, ...]:
+        """Name the resources that the books of these hosts have columns for."""
+        return tuple(name for name, row in zip(RESOURCES, self.capacity, strict=True) if name in ALWAYS or row.any())
+
     def largest(self) -> NDArray[np.int64]:
         """Give the sizes that a host ever has, shape (3, m): what fits none of them fits nowhere, ever."""
         later = [event.capacity for event in self.events if event.alive and event.capacity is not None]
@@ -66,6 +69,9 @@ def range_names(n: int) -> list[str]:
     """Name hosts that have no names of their own."""
     return [f"host-{number}" for number in range(n)]
 
+
+#: More than any machine has of anything, in the whole numbers of the books; keeps sums over hosts within 64 bits.
+TOO_MUCH = 2**47
 
 #: Columns of a host file that the tank does not model yet; they may stand there and are named in a note.
 LATER_COLUMNS = ("disk_class", "net_bps", "labels", "images")
@@ -99,12 +105,15 @@ def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
     for name in ("cpus", "memory_bytes", "gpus", "joins_s"):
         values = columns[name]
         table.mark(~(np.isfinite(values) & (values >= 0)), f"{name} must be 0 or more", values)
+    for name, per_unit in (("cpus", MILLI), ("memory_bytes", 1), ("gpus", GPU_MILLI)):
+        table.mark(columns[name] >= TOO_MUCH / per_unit, f"{name} is more than any machine has", columns[name])
     joins, leaves = columns["joins_s"], columns["leaves_s"]
     table.mark(~(leaves > joins), "leaves_s must be later than joins_s", leaves)
+    table.mark(np.array([not name for name in names]), "host is empty", names)
     first = {name: row for row, name in reversed(list(enumerate(names)))}
     again = np.array([first[name] != row for row, name in enumerate(names)])
     table.mark(again, "the host is there twice", names)
-    table.reject(Rejects())
+    table.refuse()
     events = [HostEvent(float(t), host, True) for host, t in enumerate(joins) if t > 0]
     events += [HostEvent(float(t), host, False) for host, t in enumerate(leaves) if t < np.inf]
     capacity = np.array([columns["cpus"] * MILLI, columns["memory_bytes"], columns["gpus"] * GPU_MILLI])

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from policies.errors import UserError
 from policies.requests import Group, Job, Resources, Task
 from traces.rejects import Rejects
 from traces.tables import Batch, Reader
-from traces.trace import Arrival, RunTime, Trace
-from traces.units import GPU_MILLI, MILLI
+from traces.trace import Arrival, Trace
+from traces.units import GPU_MILLI, MILLI, thousandths
 
 REQUIRED = ("job", "submit_s", "workload", "tasks", "duration_s", "cpus", "memory_bytes")
 MODELLED = ("gpus", "priority")
@@ -35,6 +35,8 @@ LATER = (
 #: More than any machine has of anything; keeps sums within 64 bits.
 TOO_MUCH = 2**53
 
+FloatArray = NDArray[np.float64]
+
 
 class Native(Trace):
     """The native format.
@@ -48,27 +50,24 @@ class Native(Trace):
     def __init__(self, path: Path, rejects: Rejects) -> None:
         super().__init__(path, rejects)
         self._reader = Reader(path, rejects, required=REQUIRED, optional=MODELLED + LATER)
-        self._tasks: dict[tuple[int, ...], Task] = {}
         self._ignored: list[str] = []
 
     def arrivals(self) -> Iterator[Arrival]:
         """Yield the jobs in order of submission."""
         self.rejects.begin()
         latest = 0.0
-        held: tuple[Job, tuple[RunTime, ...]] | None = None
+        held: list[tuple[Job, float]] = []  # rows of one job
         for batch in self._reader.batches():
             self._ignored = [name for name in LATER if batch.has(name)]
-            for job, run_s in self._jobs(batch, latest):
+            for row in self._jobs(batch, latest):
+                job = row[0]
+                if held and not _same(held[0][0], job):
+                    yield _arrival(held)
+                    held = []
+                held.append(row)
                 latest = job.submit_s
-                if held is not None:
-                    before, runs = held
-                    if before.id == job.id and before.submit_s == job.submit_s and before.workload == job.workload:
-                        held = (Job(job.id, job.submit_s, job.workload, before.groups + job.groups), (*runs, run_s))
-                        continue
-                    yield Arrival(*held)
-                held = (job, (run_s,))
-        if held is not None:
-            yield Arrival(*held)
+        if held:
+            yield _arrival(held)
 
     def progress(self) -> float:
         """Say which share of the file was read."""
@@ -84,47 +83,58 @@ class Native(Trace):
         gpus, priority = batch.number("gpus", missing=0.0), batch.number("priority", missing=0.0)
         ids, workloads = batch.text("job"), batch.text("workload")
 
-        batch.mark(~(np.isfinite(submit_s) & (submit_s >= 0)), "submit_s must be 0 or more", submit_s)
-        before = np.maximum.accumulate(np.concatenate(([latest], np.nan_to_num(submit_s[:-1]))))
-        batch.mark(submit_s < before, "submitted before the row above it: rows must be in order of submit_s", submit_s)
+        batch.mark(~((submit_s >= 0) & (submit_s < np.inf)), "submit_s must be 0 or more", submit_s)
         batch.mark(~(duration_s >= 0), "duration_s must be 0 or more (inf for a run without end)", duration_s)
-        batch.mark(~((tasks >= 1) & (tasks < 2**31) & (np.rint(tasks) == tasks)), "tasks must be a whole number from 1", tasks)
-        for name, values in (("cpus", cpus), ("memory_bytes", memory), ("gpus", gpus)):
-            batch.mark(~((values >= 0) & (values < TOO_MUCH / MILLI)), f"{name} must be 0 or more", values)
-        batch.mark(np.rint(memory) != memory, "memory_bytes must be a whole number", memory)
-        batch.mark(~((np.abs(priority) < 2**31) & (np.rint(priority) == priority)), "priority must be a whole number", priority)
+        batch.mark(~(_whole(tasks) & (tasks >= 1) & (tasks < 2**31)), "tasks must be a whole number from 1", tasks)
+        for name, values, per_unit in (("cpus", cpus, MILLI), ("memory_bytes", memory, 1), ("gpus", gpus, GPU_MILLI)):
+            batch.mark(~(values >= 0), f"{name} must be 0 or more", values)
+            batch.mark(values >= TOO_MUCH / per_unit, f"{name} is more than any machine has", values)
+        batch.mark(~_whole(memory), "memory_bytes must be a whole number", memory)
+        batch.mark(~(_whole(priority) & (np.abs(priority) < 2**31)), "priority must be a whole number", priority)
         batch.mark(np.array([not name for name in ids], dtype=bool), "job is empty", ids)
         batch.mark(np.array([not name for name in workloads], dtype=bool), "workload is empty", workloads)
+        # Last, since a row that is put aside says nothing about the order of the others.
+        in_order = submit_s.copy()
+        in_order[list(batch.bad)] = 0.0
+        before = np.maximum.accumulate(np.concatenate(([latest], in_order[:-1])))
+        batch.mark(submit_s < before, "submitted before the row above it: rows must be in order of submit_s", submit_s)
         good = batch.reject(self.rejects)
         if good.size < len(batch):
             ids, workloads = [ids[row] for row in good], [workloads[row] for row in good]
             submit_s, duration_s, tasks, cpus, memory, gpus, priority = (
                 column[good] for column in (submit_s, duration_s, tasks, cpus, memory, gpus, priority)
             )
-        whole = zip(
-            _milli(cpus, MILLI), memory.astype(np.int64).tolist(), _milli(gpus, GPU_MILLI), priority.astype(int).tolist(),
-            strict=True,
-        )  # fmt: skip
-        known = self._tasks
-        for job, workload, at, run_s, count, key in zip(
-            ids, workloads, submit_s.tolist(), duration_s.tolist(), tasks.astype(int).tolist(), whole, strict=True
+        columns = (thousandths(cpus), memory, thousandths(gpus), priority, tasks)
+        keys = zip(*(column.astype(np.int64).tolist() for column in columns), strict=True)
+        known: dict[tuple[int, ...], tuple[Group, ...]] = {}  # of this batch: a trace may have no end of them
+        for job, workload, at, run_s, key in zip(
+            ids, workloads, submit_s.tolist(), duration_s.tolist(), keys, strict=True
         ):
-            task = known.get(key)
-            if task is None:
-                task = known[key] = Task(Resources(*key[:3]), key[3])
-            yield Job(job, at, workload, (Group(task, count),)), run_s
+            groups = known.get(key)
+            if groups is None:
+                groups = known[key] = (Group(Task(Resources(*key[:3]), key[3]), key[4]),)
+            yield Job(job, at, workload, groups), run_s
 
 
-def _milli(amounts: np.ndarray, per_unit: int) -> list[int]:
-    """Give thousandths, rounded, but never nothing for something."""
-    whole = np.rint(amounts * per_unit)
-    return np.where((amounts > 0) & (whole == 0), 1, whole).astype(np.int64).tolist()
+def _same(a: Job, b: Job) -> bool:
+    return a.id == b.id and a.submit_s == b.submit_s and a.workload == b.workload
 
 
-def looks_native(path: Path) -> bool:
-    """Say whether a file begins as a native trace does."""
-    try:
-        batch = next(Reader(path, Rejects(), required=REQUIRED, optional=MODELLED + LATER).batches(), None)
-    except UserError:
-        return False
-    return batch is not None
+def _arrival(rows: list[tuple[Job, float]]) -> Arrival:
+    """Make one job of the rows that describe it."""
+    job, run_s = rows[0]
+    if len(rows) == 1:
+        return Arrival(job, (run_s,))
+    groups = tuple(group for part, _ in rows for group in part.groups)
+    return Arrival(Job(job.id, job.submit_s, job.workload, groups), tuple(run_s for _, run_s in rows))
+
+
+def _whole(values: FloatArray) -> NDArray[np.bool_]:
+    return np.rint(values) == values
+
+
+def looks_like(path: Path) -> bool:
+    """Say whether this may be a native trace: any single file may, and what is wrong with it is told when it is read."""
+    return path.is_file()
+
+READER = Native

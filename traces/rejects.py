@@ -17,6 +17,18 @@ class OnBadRow(Enum):
     SKIP = "skip"
 
 
+def complaint(file: Path, row: int, reason: str, text: str = "") -> str:
+    """Say in one line what is wrong with a row.
+
+    Examples
+    --------
+    >>> complaint(Path("jobs.csv"), 7, "tasks must be a whole number from 1", "0.5")
+    "jobs.csv:7: tasks must be a whole number from 1: '0.5'"
+    """
+    shown = text if len(text) <= 100 else f"{text[:97]}..."
+    return f"{file}:{row}: {reason}" + (f": {shown!r}" if shown else "")
+
+
 class Rejects:
     """Keeps count of rows read, accepted and rejected.
 
@@ -71,8 +83,7 @@ class Rejects:
             If rows are not to be skipped.
         """
         if self.on_bad_row is OnBadRow.STOP:
-            shown = f": {text!r}" if text else ""
-            raise UserError(f"{file}:{row}: {reason}{shown} (--on-bad-row skip puts such rows aside)")
+            raise UserError(f"{complaint(file, row, reason, text)} (--on-bad-row skip puts such rows aside)")
         self.reasons[reason] += 1
         if self.file is not None:
             self.file.parent.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
 import difflib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +16,15 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from policies.errors import UserError
-from traces.rejects import Rejects
+from traces.rejects import Rejects, complaint
 
 PARQUET_MAGIC = b"PAR1"
 GZIP_MAGIC = b"\x1f\x8b"
+
+#: How much text is converted at a time.
+BLOCK_BYTES = 2**20
+#: A line longer than this is no row of a table; without a limit a file without line ends would fill the memory.
+LONGEST_LINE_BYTES = 2**26
 
 
 class Batch:
@@ -28,11 +36,14 @@ class Batch:
         Where they stand.
     lines : ndarray of int, shape (n,)
         The line of each row, counted from 1 (of a Parquet file: its row, counted from 1).
+    bad : dict of int to (str, str)
+        Position of each row that cannot be used, with the reason and the text that is wrong. All its columns may
+        be empty; `reject` tells it from the others.
     """
 
     def __init__(self, file: Path, columns: dict[str, pa.Array], lines: NDArray[np.int64]) -> None:
         self.file = file
-        self._columns = columns
+        self.columns = columns
         self.lines = lines
         self.bad: dict[int, tuple[str, str]] = {}
 
@@ -41,27 +52,37 @@ class Batch:
 
     def has(self, name: str) -> bool:
         """Say whether the table has the column."""
-        return name in self._columns
+        return name in self.columns
 
     def text(self, name: str, missing: str = "") -> list[str]:
-        """Give a column as strings."""
-        if name not in self._columns:
+        """Give a column as strings, `missing` where it is empty."""
+        if name not in self.columns:
             return [missing] * len(self)
-        return [missing if value is None else value for value in self._columns[name].cast(pa.string()).to_pylist()]
+        try:
+            column = self.columns[name].cast(pa.string())
+            values = column.to_pylist()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
+            raise UserError(f"{self.file}: column {name!r} is not text but {self.columns[name].type}") from None
+        # A hole in a file (a disk that was full) reads as NULs, which no name has.
+        for row in pc.indices_nonzero(pc.match_substring(column, "\0")).to_pylist():
+            self.bad.setdefault(row, (f"{name} has a NUL character in it", values[row]))
+        return [missing if value is None else value for value in values] if column.null_count else values
 
     def number(self, name: str, missing: float = np.nan) -> NDArray[np.float64]:
         """Give a column as floats, `missing` where it is empty; what is no number is marked as bad."""
-        if name not in self._columns:
+        if name not in self.columns:
             return np.full(len(self), missing)
-        column = self._columns[name]
+        column = self.columns[name]
         try:
             numbers = column.cast(pa.float64())
         except pa.ArrowInvalid:
-            numbers = pa.array([self._one_number(name, i, text) for i, text in enumerate(column.to_pylist())])
-        return np.asarray(numbers.fill_null(missing).to_numpy(zero_copy_only=False), dtype=np.float64)
+            numbers = pa.array([self._one_number(name, i, value) for i, value in enumerate(column.to_pylist())])
+        except pa.ArrowNotImplementedError:
+            raise UserError(f"{self.file}: column {name!r} is not of numbers but of {column.type}") from None
+        return np.asarray(numbers.cast(pa.float64()).fill_null(missing).to_numpy(zero_copy_only=False))
 
     def mark(self, bad: NDArray[np.bool_], reason: str, values: NDArray[np.float64] | list[str]) -> None:
-        """Mark rows as unusable, for the first reason that is found."""
+        """Mark rows as unusable; a row keeps the first reason that was found."""
         for row in bad.nonzero()[0].tolist():
             self.bad.setdefault(row, (reason, str(values[row])))
 
@@ -74,12 +95,18 @@ class Batch:
         positions: NDArray[np.int64] = good.nonzero()[0]
         return positions
 
-    def _one_number(self, name: str, row: int, text: str | None) -> float | None:
+    def refuse(self) -> None:
+        """Raise for the first marked row: of a table of machines no row may be missing."""
+        for row in sorted(self.bad):
+            raise UserError(complaint(self.file, int(self.lines[row]), *self.bad[row]))
+
+    def _one_number(self, name: str, row: int, value: object) -> float | None:
         try:
-            return None if text is None else float(text)
-        except ValueError:
-            self.bad.setdefault(row, (f"{name} is not a number", text or ""))
-            return 0.0
+            # Python reads 1_000 as a number, no other reader of CSV does.
+            return None if value is None else float("no" if "_" in str(value) else value)  # type: ignore[arg-type]
+        except (ValueError, TypeError):
+            self.bad.setdefault(row, (f"{name} is not a number", str(value)))
+            return None
 
 
 class Reader:
@@ -90,7 +117,7 @@ class Reader:
     path : Path
         CSV, gzipped CSV or Parquet; told apart by content, not by name.
     rejects : Rejects
-        Takes lines that have too few or too many fields, and counts all lines.
+        Counts the rows; a line that is no row comes as a marked row of its batch.
     names : sequence of str, optional
         The columns, where the file has no header line.
     required, optional : sequence of str
@@ -107,7 +134,7 @@ class Reader:
         optional: Sequence[str] = (),
     ) -> None:
         self.path, self._rejects, self._names = path, rejects, names
-        self._required, self._optional = required, optional
+        self._required, self._optional = (required, optional) if names is None else (names, ())
         self._position: Callable[[], float] = lambda: 0.0
 
     def progress(self) -> float:
@@ -122,75 +149,45 @@ class Reader:
         UserError
             If the file is missing, damaged, or has columns missing or unknown.
         """
-        try:
-            with self.path.open("rb") as file:
-                magic = file.read(4)
+        with _one_line_errors(self.path):
+            magic = _magic(self.path)
             yield from self._parquet() if magic == PARQUET_MAGIC else self._csv(magic.startswith(GZIP_MAGIC))
-        except FileNotFoundError:
-            raise UserError(f"{self.path}: no such file") from None
-        except IsADirectoryError:
-            raise UserError(f"{self.path}: is a folder, not a file") from None
-        except pa.ArrowInvalid as error:
-            raise UserError(f"{self.path}{self._where()}: {str(error).splitlines()[0]}") from None
-        except OSError as error:
-            raise UserError(f"{self.path}: damaged or cut off ({error})") from None
 
     def _csv(self, gzipped: bool) -> Iterator[Batch]:
-        raw = pa.OSFile(str(self.path))
-        size = max(raw.size(), 1)
-        self._position = lambda: 1.0 if raw.closed else raw.tell() / size
-        stream = pa.CompressedInputStream(raw, "gzip") if gzipped else raw
-        spoilt: list[tuple[int, str, str]] = []
+        with _text_stream(self.path, gzipped) as (raw, stream):
+            size = max(raw.size(), 1)
+            self._position = lambda: 1.0 if raw.closed else raw.tell() / size
+            names, line = self._names, 1
+            for block in _blocks(self.path, stream):
+                rows = block
+                if names is None:
+                    header, _, rows = block.partition(b"\n")
+                    names, line = _header(self.path, header), 2
+                    self._check_columns(names)
+                count = rows.count(b"\n") + (rows[-1:] not in (b"", b"\n"))
+                if count:
+                    yield self._batch(rows, names, line, count)
+                line += count
+        if names is None:
+            raise UserError(f"{self.path}: no header line")
 
-        def spoil(row: pa_csv.InvalidRow) -> str:
-            reason = f"{row.actual_columns} fields instead of {row.expected_columns}"
-            spoilt.append((row.number, reason, row.text))
-            return "skip"
-
-        # Every column is read as text and converted by us, so that a bad value can be named with its line.
-        names = self._names or self._header(gzipped)
-        reader = pa_csv.open_csv(
-            stream,
-            # One thread: only then does the reader say on which line an invalid row stands.
-            read_options=pa_csv.ReadOptions(column_names=self._names, use_threads=False),
-            parse_options=pa_csv.ParseOptions(invalid_row_handler=spoil, ignore_empty_lines=False),
-            convert_options=pa_csv.ConvertOptions(
-                column_types={name: pa.string() for name in names},
-                null_values=[""],
-                strings_can_be_null=True,
-            ),
-        )
-        self._check_columns(reader.schema.names)
-        line = 1 if self._names else 2
-        for record in reader:
-            lines = []
-            broken = {number for number, _, _ in spoilt}
-            while len(lines) < len(record):
-                if line not in broken:
-                    lines.append(line)
-                line += 1
-            yield from self._batch(record, np.array(lines, dtype=np.int64), spoilt)
-            spoilt = [row for row in spoilt if row[0] >= line]
-        for number, reason, text in spoilt:
-            self._rejects.read += 1
-            self._rejects.reject(self.path, number, reason, text)
-
-    def _batch(
-        self, record: pa.RecordBatch, lines: NDArray[np.int64], spoilt: list[tuple[int, str, str]]
-    ) -> Iterator[Batch]:
-        for number, reason, text in spoilt:
-            if not lines.size or number < lines[-1]:
-                self._rejects.read += 1
-                self._rejects.reject(self.path, number, reason, text)
-        spoilt[:] = [row for row in spoilt if lines.size and row[0] >= lines[-1]]
-        columns = dict(zip(record.schema.names, record.columns, strict=True))
-        # A blank line is nobody's row.
-        blank = np.logical_and.reduce([pc.is_null(column).to_numpy(zero_copy_only=False) for column in record.columns])
-        if blank.any():
+    def _batch(self, rows: bytes, names: Sequence[str], line: int, count: int) -> Batch:
+        """Make a batch of `count` whole lines, the first of which is number `line`."""
+        broken: dict[int, tuple[str, str]] = {}
+        columns = _at_once(rows, names, count)
+        if columns is None:
+            columns, broken = _line_by_line(rows, names)
+        lines = np.arange(line, line + count)
+        if all(column.null_count for column in columns.values()):
+            # A blank line is nobody's row, and neither are the bare commas that spreadsheets leave at the end.
+            blank = np.logical_and.reduce([c.is_null().to_numpy(zero_copy_only=False) for c in columns.values()])
+            blank[list(broken)] = False
             columns = {name: column.filter(pa.array(~blank)) for name, column in columns.items()}
             lines = lines[~blank]
         self._rejects.read += lines.size
-        yield Batch(self.path, columns, lines)
+        batch = Batch(self.path, columns, lines)
+        batch.bad = {int(np.searchsorted(lines, line + row)): why for row, why in broken.items()}
+        return batch
 
     def _parquet(self) -> Iterator[Batch]:
         import pyarrow.parquet as pq  # only where it is used: it costs a tenth of a start-up
@@ -206,18 +203,7 @@ class Reader:
                 yield Batch(self.path, columns, np.arange(done + 1, done + len(record) + 1))
                 done += len(record)
 
-    def _header(self, gzipped: bool) -> list[str]:
-        import gzip
-
-        with gzip.open(self.path) if gzipped else self.path.open("rb") as file:
-            first = file.readline()
-        if not first.strip():
-            raise UserError(f"{self.path}: no header line")
-        return [name.strip('"') for name in first.decode("utf-8", "replace").rstrip("\r\n").split(",")]
-
     def _check_columns(self, names: Sequence[str]) -> None:
-        if self._names is not None:
-            return
         known = (*self._required, *self._optional)
         for name in names:
             if name not in known:
@@ -230,25 +216,140 @@ class Reader:
         if missing:
             raise UserError(f"{self.path}: column {missing[0]!r} is missing")
 
-    def _where(self) -> str:
-        """Find the line that is not text, for the message only."""
-        try:
-            with self.path.open("rb") as file:
-                for number, line in enumerate(file, start=1):
-                    line.decode()
-        except UnicodeDecodeError:
-            return f":{number}"
-        except OSError:
-            pass
-        return ""
+
+def column_names(path: Path) -> list[str]:
+    """Give the names of a table's columns without reading a row.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or no table.
+    """
+    with _one_line_errors(path):
+        magic = _magic(path)
+        if magic == PARQUET_MAGIC:
+            import pyarrow.parquet as pq  # only where it is used: it costs a tenth of a start-up
+
+            return list(pq.read_schema(path).names)
+        with _text_stream(path, magic.startswith(GZIP_MAGIC)) as (_, stream):
+            first: bytes = next(_blocks(path, stream), b"")
+            return _header(path, first.partition(b"\n")[0])
 
 
 def read_whole(path: Path, required: Sequence[str], optional: Sequence[str]) -> Batch:
-    """Read a small table at once; the first bad row is an error."""
-    rejects = Rejects()
-    batches = list(Reader(path, rejects, required=required, optional=optional).batches())
-    if not batches:
+    """Read a small table at once.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged or has no rows, or has columns missing or unknown.
+    """
+    batches = list(Reader(path, Rejects(), required=required, optional=optional).batches())
+    if not any(batches):
         raise UserError(f"{path}: no rows")
-    names = [name for name in (*required, *optional) if batches[0].has(name)]
-    columns = {name: pa.chunked_array([b._columns[name] for b in batches]).combine_chunks() for name in names}
-    return Batch(path, columns, np.concatenate([batch.lines for batch in batches]))
+    columns = {name: pa.concat_arrays([batch.columns[name] for batch in batches]) for name in batches[0].columns}
+    whole = Batch(path, columns, np.concatenate([batch.lines for batch in batches]))
+    before = 0
+    for batch in batches:
+        whole.bad.update({before + row: why for row, why in batch.bad.items()})
+        before += len(batch)
+    return whole
+
+
+def _at_once(rows: bytes, names: Sequence[str], count: int) -> dict[str, pa.Array] | None:
+    """Convert whole lines fast, or give None if any of them is not one row."""
+    try:
+        # Every column is read as text and converted by us, so that a bad value can be named with its line.
+        table = pa_csv.read_csv(
+            pa.py_buffer(rows),
+            read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(rows) + 1),
+            parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
+            convert_options=pa_csv.ConvertOptions(
+                column_types={name: pa.string() for name in names}, null_values=[""], strings_can_be_null=True
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    if len(table) != count:  # a quoted value went over the end of its line
+        return None
+    return {name: table[name].combine_chunks() for name in names}
+
+
+def _line_by_line(rows: bytes, names: Sequence[str]) -> tuple[dict[str, pa.Array], dict[int, tuple[str, str]]]:
+    """Convert lines of which some are no rows; these stay empty and are given with the reason and their text."""
+    table: list[Sequence[str | None]] = []
+    broken: dict[int, tuple[str, str]] = {}
+    nothing: list[str | None] = [None] * len(names)
+    for number, line in enumerate(rows.removesuffix(b"\n").split(b"\n")):
+        text, reason, fields = line.decode(errors="backslashreplace").removesuffix("\r"), "", []
+        try:
+            line.decode()
+            # With its line end, so that a quote that is still open shows: the end gets into the value.
+            fields = next(csv.reader([text + "\n"]), [])
+        except UnicodeDecodeError:
+            reason = "not UTF-8 text"
+        except csv.Error:
+            reason = "not a row of CSV"
+        if fields and "\n" in fields[-1]:
+            reason = "a quote is not closed on its line"
+        elif fields and len(fields) != len(names):
+            reason = f"{len(fields)} fields instead of {len(names)}"
+        if reason:
+            broken[number] = (reason, text)
+        table.append([value or None for value in fields] if fields and not reason else nothing)
+    return {name: pa.array(column, pa.string()) for name, column in zip(names, zip(*table), strict=True)}, broken
+
+
+def _blocks(path: Path, stream: pa.NativeFile) -> Iterator[bytes]:
+    """Yield whole lines, about `BLOCK_BYTES` at a time, without the mark that some systems begin a text with."""
+    rest = stream.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
+    while piece := stream.read(BLOCK_BYTES):
+        head, end, tail = piece.rpartition(b"\n")
+        if end:
+            yield rest + head + end
+            rest = tail
+        else:
+            rest += tail
+        if len(rest) > LONGEST_LINE_BYTES:
+            raise UserError(f"{path}: a line is longer than {LONGEST_LINE_BYTES >> 20} MiB: this is no table")
+    if rest:
+        yield rest
+
+
+def _header(path: Path, line: bytes) -> list[str]:
+    try:
+        names = next(csv.reader([line.decode().removesuffix("\r")]), [])
+    except UnicodeDecodeError:
+        raise UserError(f"{path}:1: not UTF-8 text") from None
+    except csv.Error:
+        raise UserError(f"{path}:1: not a line of CSV") from None
+    if not any(name.strip() for name in names):
+        raise UserError(f"{path}: no header line")
+    return names
+
+
+def _magic(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
+
+
+@contextmanager
+def _text_stream(path: Path, gzipped: bool) -> Iterator[tuple[pa.NativeFile, pa.NativeFile]]:
+    """Open a file; give the file itself, which knows the position, and its text."""
+    with pa.OSFile(str(path)) as raw, pa.CompressedInputStream(raw, "gzip") if gzipped else nullcontext(raw) as stream:
+        yield raw, stream
+
+
+@contextmanager
+def _one_line_errors(path: Path) -> Iterator[None]:
+    """Say in one line what is wrong with a file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a folder, not a file") from None
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: {str(error).splitlines()[0]}") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or f'damaged or cut off ({error})'}") from None

@@ -10,7 +10,7 @@ import numpy as np
 from policies.cell.claims import Claims, Commit, Conflict, Outcome
 from policies.cell.load import Load
 from policies.cell.view import ClusterView, IntArray
-from policies.requests import RESOURCES, Task
+from policies.requests import ALWAYS, RESOURCES, Task
 
 
 class _Steps(NamedTuple):
@@ -51,32 +51,29 @@ class Ledger:
             raise ValueError(f"capacity has shape {whole.shape}, not ({len(RESOURCES)}, n_hosts)")
         if (whole < 0).any():
             raise ValueError("a capacity is negative")
-        # Every cell has the first two axes, so that its columns never change shape for want of hosts.
-        self._axes = tuple(axis for axis in range(len(RESOURCES)) if axis < 2 or whole[axis].any())
+        self._axes = tuple(n for n, name in enumerate(RESOURCES) if name in ALWAYS or whole[n].any())
         self.resources = tuple(RESOURCES[axis] for axis in self._axes)
         n_resources, n_hosts = len(self._axes), whole.shape[1]
         self._nominal = whole[list(self._axes)]
         self._alive = np.ones(n_hosts, dtype=bool) if alive is None else np.array(alive, dtype=bool)
         self._capacity = self._nominal * self._alive
         self._per_capacity = np.zeros(self._capacity.shape)
-        # One array, so that a change of some hosts is one gather and one scatter.
-        self._rows = np.zeros((2 * n_resources + 3, n_hosts), dtype=np.int64)
-        self._allocated, self._free = self._rows[:n_resources], self._rows[n_resources : 2 * n_resources]
-        self._containers, self._version, self._claimed = self._rows[2 * n_resources :]
-        self._stamps = self._rows[-2:]  # version and claimed
+        # One array, so that a change of some hosts is one gather and one scatter; and as few rows as tell
+        # everything (see `ClusterView.containers`), since the hosts of a transaction are far apart in memory.
+        self._rows = np.zeros((n_resources + 2, n_hosts), dtype=np.int64)
+        self._free, self._stamps = self._rows[:n_resources], self._rows[n_resources:]
+        self._version, self._claimed = self._stamps
         self._free[:] = self._capacity
         self._serial = 0
         self._steps: dict[Task, _Steps] = {}
-        self._load = Load(self._capacity, self._allocated)
+        self._load = Load(self._capacity, self._free)
         self._reweigh()
         self._view = ClusterView(
             self.resources,
             index=np.arange(n_hosts),
             capacity=self._capacity,
             per_capacity=self._per_capacity,
-            allocated=self._allocated,
             free=self._free,
-            containers=self._containers,
             version=self._version,
             claimed=self._claimed,
             alive=self._alive,
@@ -167,9 +164,11 @@ class Ledger:
                 elif amount:
                     raise ValueError(f"host {host} brings {RESOURCES[axis]}, which this cell has no column for")
         self._alive[host] = alive
+        before = self._capacity[:, host].copy()
         self._capacity[:, host] = self._nominal[:, host] if alive else 0
-        self._free[:, host] = self._capacity[:, host] - self._allocated[:, host]
-        self._version[host] += 1
+        self._free[:, host] += self._capacity[:, host] - before
+        # As if a container had come and gone: both move, and the count of containers is as it was.
+        self._version[host] += 2
         self._claimed[host] += 1
         self._serial += 1
         self._reweigh()
@@ -204,8 +203,8 @@ class Ledger:
         less = [-amount for amount in amounts]
         steps = _Steps(
             amounts,
-            come=np.array([[step] for step in (*amounts, *less, 1, 1, 1)], dtype=np.int64),
-            go=np.array([[step] for step in (*less, *amounts, -1, 1, 0)], dtype=np.int64),
+            come=np.array([[step] for step in (*less, 1, 1)], dtype=np.int64),
+            go=np.array([[step] for step in (*amounts, 1, 0)], dtype=np.int64),
         )
         self._steps[task] = steps
         return steps

@@ -24,18 +24,17 @@ class Load:
     ----------
     capacity : ndarray of int, shape (n_resources, n_hosts)
         Zero where a host is down or lacks the resource.
-    allocated : ndarray of int, shape (n_resources, n_hosts)
-        The books' own column; it is read again at a recount.
+    free : ndarray of int, shape (n_resources, n_hosts)
+        What is not allocated. Both are the books' own columns, read again at a recount.
     """
 
-    def __init__(self, capacity: IntArray, allocated: IntArray) -> None:
-        self._capacity = capacity
-        self._allocated = allocated
+    def __init__(self, capacity: IntArray, free: IntArray) -> None:
+        self._capacity, self._free = capacity, free
         self.recount()
 
     def recount(self) -> None:
         """Make all sums anew; to be called when a capacity changed."""
-        capacity, allocated = self._capacity, self._allocated
+        capacity, allocated = self._capacity, self._capacity - self._free
         has = capacity > 0
         self._hosts = has.sum(axis=1).tolist()
         self._uniform = bool(has.all() and (capacity == capacity[:, :1]).all())
@@ -44,6 +43,7 @@ class Load:
         if self._uniform:
             # Sums of squared bytes overflow 64 bits; Python's own whole numbers do not.
             self._squares = [sum(a * a for a in row) for row in allocated.tolist()]
+            self._each = capacity[:, 0].tolist() if capacity.size else []
         else:
             self._per_capacity: FloatArray = np.divide(1.0, capacity, out=np.zeros(capacity.shape), where=has)
             load = allocated * self._per_capacity
@@ -63,15 +63,16 @@ class Load:
         tasks : int
             How many came in all; negative if they went.
         before : ndarray of int, shape (>= n_resources, m)
-            What was allocated there before the change, resource after resource.
+            What was free there before the change, resource after resource.
         """
+        # With a allocated, f = c - a free and d more of n each: (a + dn)^2 - a^2 = 2 dn (c - f) + (dn)^2.
         if self._uniform:
             count_squares = int(counts.dot(counts))
             sign = 1 if tasks > 0 else -1
             for axis, amount in enumerate(amounts):
+                held = tasks * self._each[axis] - sign * int(counts.dot(before[axis]))
                 self._total[axis] += amount * tasks
-                # (a + dn)^2 - a^2 = 2adn + (dn)^2
-                self._squares[axis] += amount * (2 * sign * int(before[axis].dot(counts)) + amount * count_squares)
+                self._squares[axis] += amount * (2 * held + amount * count_squares)
             return
         if tasks < 0:
             counts = -counts
@@ -79,9 +80,10 @@ class Load:
             if amount:
                 weight = self._per_capacity[axis].take(hosts)
                 step = counts * weight
+                held = 2 * (self._capacity[axis].take(hosts) - before[axis]) + amount * counts
                 self._total[axis] += amount * int(counts.dot(weight > 0))
                 self._loads[axis] += amount * float(step.sum())
-                self._load_squares[axis] += amount * float((step * weight).dot(2 * before[axis] + amount * counts))
+                self._load_squares[axis] += amount * float((step * weight).dot(held))
         self._changes += 1
         if self._changes >= RECOUNT_EVERY:
             self.recount()
@@ -95,8 +97,7 @@ class Load:
                 continue
             share = self._total[axis] / self._total_capacity[axis]
             if self._uniform:
-                mean = share
-                capacity = self._total_capacity[axis] // hosts
+                mean, capacity = share, self._each[axis]
                 # n * sum(a^2) - (sum a)^2 is a whole number: no cancellation.
                 spread = sqrt(hosts * self._squares[axis] - self._total[axis] ** 2) / (hosts * capacity)
             else:

@@ -29,9 +29,9 @@ class ClusterView:
         that no host of the cell has is left out.
     index : ndarray of int, shape (n_hosts,)
         The host's number in the cell; ties between equal scores end in its favour, lowest first.
-    capacity, allocated, free : ndarray of int, shape (n_resources, n_hosts)
-        Millicores, bytes, milli-GPUs; ``free = capacity - allocated``. Negative on a host that a trace recorded
-        as overfull, or that went down with containers on it.
+    capacity, free, allocated : ndarray of int, shape (n_resources, n_hosts)
+        Millicores, bytes, milli-GPUs; ``allocated = capacity - free``. Nothing is free, or less than nothing, on a
+        host that a trace recorded as overfull or that went down with containers on it.
     per_capacity : ndarray of float, shape (n_resources, n_hosts)
         ``1 / capacity``, and 0 where the host lacks the resource.
     usage : ndarray, shape (n_resources, n_hosts)
@@ -52,9 +52,7 @@ class ClusterView:
     index: IntArray
     capacity: IntArray
     per_capacity: FloatArray
-    allocated: IntArray
     free: IntArray
-    containers: IntArray
     version: IntArray
     claimed: IntArray
     alive: BoolArray
@@ -74,6 +72,15 @@ class ClusterView:
 
     def __len__(self) -> int:
         return self._n
+
+    @property
+    def allocated(self) -> IntArray:
+        return self.capacity - self.free
+
+    @property
+    def containers(self) -> IntArray:
+        # The books count what came (`claimed`) and what came or went (`version`): two columns tell all three.
+        return 2 * self.claimed - self.version
 
     @property
     def usage(self) -> IntArray:
@@ -173,11 +180,11 @@ class ClusterView:
         """
         need = self.need(task)
         assert need is not None, "asked what the cell is like with a container that no host can hold"
-        allocated, free, containers = self.allocated.copy(), self.free.copy(), self.containers.copy()
-        allocated[:, hosts] += need * counts
+        free, claimed, version = self.free.copy(), self.claimed.copy(), self.version.copy()
         free[:, hosts] -= need * counts
-        containers[hosts] += counts
-        after = _Rows(self, slice(None), self._n, allocated=allocated, free=free, containers=containers)
+        claimed[hosts] += counts
+        version[hosts] += counts
+        after = _Rows(self, slice(None), self._n, free=free, claimed=claimed, version=version)
         after.hypothetical = True
         return after
 

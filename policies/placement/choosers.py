@@ -7,6 +7,7 @@ import numpy as np
 from policies.cell import ClusterView, IntArray
 from policies.placement.interface import Score
 from policies.placement.placer import best_rows
+from policies.placement.scores import least_allocated
 from policies.requests import Task
 
 Chosen = tuple[IntArray, IntArray]
@@ -132,7 +133,7 @@ class PowerOfD:
         Draws before all hosts are looked at.
     """
 
-    def __init__(self, rng: np.random.Generator, score: Score, d: int = 2, tries: int = 4) -> None:
+    def __init__(self, rng: np.random.Generator, score: Score = least_allocated, d: int = 2, tries: int = 4) -> None:
         self._rng, self._score, self._d, self._tries = rng, score, d, tries
 
     def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:

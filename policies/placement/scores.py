@@ -23,8 +23,10 @@ def spread(view: ClusterView, task: Task) -> FloatArray:
 
 
 def binpack(view: ClusterView, task: Task) -> FloatArray:
-    """Fill the fullest host that still has room: best fit, by the mean share of capacity in use."""
-    return requested(view, task)
+    """Fill the fullest host that still has room: best fit, by the mean share of its capacity that is left."""
+    score = shares_left(view, task)
+    score *= -1.0
+    return score
 
 
 def least_allocated(view: ClusterView, task: Task) -> FloatArray:
@@ -35,9 +37,8 @@ def least_allocated(view: ClusterView, task: Task) -> FloatArray:
     The mean over resources of :math:`(c_r - a_r - d_r) / c_r \\times 100`, where :math:`a` is allocated and
     :math:`d` the container's request. Kubernetes documentation, "Resource bin packing".
     """
-    score = requested(view, task)
-    score *= -100.0
-    score += 100.0
+    score = shares_left(view, task)
+    score *= 100.0
     return score
 
 
@@ -47,9 +48,9 @@ def balanced(view: ClusterView, task: Task) -> FloatArray:
     Notes
     -----
     :math:`(1 - \\sigma) \\times 100`, with :math:`\\sigma` the population standard deviation over the host's
-    resources of their requested shares; of two shares it is half their difference.
+    resources of their requested shares, which is also that of the shares left; of two it is half their difference.
     """
-    shares = requested_shares(view, task)
+    shares = view.free_after(task) * view.per_capacity
     if len(shares) == 2:
         score: FloatArray = shares[0] - shares[1]
         np.abs(score, out=score)
@@ -60,7 +61,8 @@ def balanced(view: ClusterView, task: Task) -> FloatArray:
     has = view.capacity > 0
     n = np.maximum(has.sum(axis=0), 1)
     mean = shares.sum(axis=0) / n
-    return 100.0 - 100.0 * np.sqrt((((shares - mean) * has) ** 2).sum(axis=0) / n)
+    deviations: FloatArray = (shares - mean) * has
+    return 100.0 - 100.0 * np.sqrt((deviations**2).sum(axis=0) / n)
 
 
 def dot_product(view: ClusterView, task: Task) -> FloatArray:
@@ -82,20 +84,11 @@ def dot_product(view: ClusterView, task: Task) -> FloatArray:
     return aligned
 
 
-def requested_shares(view: ClusterView, task: Task) -> FloatArray:
-    """Give the share of each resource requested once the host holds one more `task`, shape (n_resources, n_hosts)."""
-    need = view.need(task)
-    if need is None:
-        return np.full(view.allocated.shape, np.inf)
-    shares: FloatArray = (view.allocated + need) * view.per_capacity
-    return shares
-
-
-def requested(view: ClusterView, task: Task) -> FloatArray:
-    """Give the mean over resources of `requested_shares`, shape (n_hosts,)."""
-    shares = requested_shares(view, task)
-    total: FloatArray = shares[0]
+def shares_left(view: ClusterView, task: Task) -> FloatArray:
+    """Give the mean over resources of the share of capacity left once the host holds one more `task`, (n_hosts,)."""
+    shares = view.free_after(task) * view.per_capacity
+    mean: FloatArray = shares[0]
     for row in shares[1:]:
-        total += row
-    total *= 1.0 / len(shares)
-    return total
+        mean += row
+    mean *= 1.0 / len(shares)
+    return mean

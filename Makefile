@@ -1,0 +1,42 @@
+# make demo and make test set up all they need; the rest is for those who work on Towtank.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test test-all lint bench clean
+
+help:
+	@echo "make demo    the main job on an embedded workload, with figures (in demo/)"
+	@echo "make test    the tests"
+	@echo "make lint    linter, formatter and types"
+	@echo "make bench   speed, as ratios to a bare SimPy loop"
+	@echo "make clean   takes away what the others made"
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Towtank needs Python 3.11 or newer; say which: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	@rm -rf demo
+	$(BIN)/towtank run --schedulers batch=4,service=2 --out demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m tests.benchmarks.ratios
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -1,0 +1,1 @@
+"""Studies: scripts that a person runs, metrics, figures, results directories and the command line."""

@@ -1,0 +1,201 @@
+"""What a user may name on the command line: policies and architectures, ours or theirs, with parameters."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import importlib.util
+import inspect
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from policies.cell import ClusterView, FloatArray
+from policies.errors import UserError
+from policies.placement import BUILT_IN, Policy
+from policies.placement.catalogue import instantiate
+from policies.placement.placer import Checked
+from policies.requests import Task
+from policies.scheduling import ARCHITECTURES, Architecture
+from traces.units import seconds
+
+ENTRY_POINTS = "towtank.policies"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Give the part of a message that suggests what was meant."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f" (there are: {', '.join(known)})"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Something named on the command line, as ``name`` or ``name:key=value,key=value``."""
+
+    spec: str
+    made_from: Callable[..., Any]
+    parameters: Mapping[str, Any]
+    foreign: bool = False  # not ours: what it does is looked at before it is believed
+
+
+def architecture(spec: str) -> Architecture:
+    """Find an architecture by name.
+
+    Raises
+    ------
+    UserError
+        With the nearest name, if there is none of that name, or if a parameter is wrong.
+    """
+    name, _, rest = spec.partition(":")
+    if name not in ARCHITECTURES:
+        raise UserError(f"no architecture is called {name!r}{nearest(name, ARCHITECTURES)}")
+    factory = ARCHITECTURES[name]
+    made: Architecture = factory(**_parameters(spec, rest, factory))
+    return made
+
+
+def policy(spec: str) -> Choice:
+    """Find a placement policy: by name, in a file (``path/to/mine.py:my_score``), or among installed packages.
+
+    Raises
+    ------
+    UserError
+        If it cannot be found or loaded, or if a parameter is wrong.
+    """
+    name, _, rest = spec.partition(":")
+    if name.endswith(".py"):
+        attribute, _, rest = rest.partition(":")
+        made_from = _from_file(Path(name), attribute)
+        return Choice(spec, made_from, _parameters(spec, rest, made_from), foreign=True)
+    if name in BUILT_IN:
+        return Choice(spec, BUILT_IN[name], _parameters(spec, rest, BUILT_IN[name]))
+    installed = {entry.name: entry for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)}
+    if name not in installed:
+        raise UserError(f"no placement policy is called {name!r}{nearest(name, [*BUILT_IN, *installed])}")
+    try:
+        made_from = installed[name].load()
+    except Exception as error:
+        raise UserError(f"policy {name!r} of {installed[name].value} does not load: {error}") from error
+    return Choice(spec, made_from, _parameters(spec, rest, made_from), foreign=True)
+
+
+def make_policy(choice: Choice, rng: np.random.Generator) -> Policy:
+    """Make the policy that one scheduler uses in one run.
+
+    Raises
+    ------
+    UserError
+        If it cannot be made of its parameters.
+    """
+    try:
+        made = instantiate(choice.made_from, choice.parameters, rng)
+    except TypeError as error:
+        raise UserError(f"policy {choice.spec}: {error}") from None
+    if not choice.foreign:
+        return made
+    if hasattr(made, "choose"):
+        return Checked(_Guarded(made, choice.spec), choice.spec)
+    if not callable(made):
+        raise UserError(f"policy {choice.spec} is neither a score (a function of view and task) nor has it a `choose`")
+    return _Guarded(made, choice.spec)
+
+
+class _Guarded:
+    """Somebody else's policy: what goes wrong in it is told in one line that names it."""
+
+    def __init__(self, made: Any, spec: str) -> None:
+        self._made, self._spec, self.__name__ = made, spec, spec
+        if hasattr(made, "choose"):
+            self.choose = self._choose
+
+    def __call__(self, view: ClusterView, task: Task) -> FloatArray:
+        return self._call(self._made, view, task)
+
+    def _choose(self, view: ClusterView, task: Task, k: int) -> Any:
+        return self._call(self._made.choose, view, task, k)
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except UserError:
+            raise
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            raise UserError(
+                f"policy {self._spec} failed at {where.filename}:{where.lineno}: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _from_file(path: Path, attribute: str) -> Any:
+    if not attribute:
+        raise UserError(f"say which policy of {path} is meant, as in --policy {path}:my_score")
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    specification = importlib.util.spec_from_file_location(f"towtank_policy_{path.stem}", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+    except SyntaxError as error:
+        raise UserError(f"{path}:{error.lineno}: {error.msg}") from None
+    except Exception as error:
+        line = traceback.extract_tb(error.__traceback__)[-1].lineno
+        raise UserError(f"{path}:{line}: {type(error).__name__}: {error}") from error
+    if not hasattr(module, attribute):
+        public = [name for name in vars(module) if not name.startswith("_")]
+        raise UserError(f"{path}: there is no {attribute!r} in it{nearest(attribute, public)}")
+    return getattr(module, attribute)
+
+
+def parameters_of(made_from: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Give the parameters that a user may set, by name."""
+    given_by_us = {"rng", "view", "task", "self"}
+    try:
+        everything = inspect.signature(made_from).parameters
+    except (TypeError, ValueError):
+        return {}
+    named = {name: p for name, p in everything.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    if not inspect.isclass(made_from) and list(named)[:2] != ["view", "task"]:
+        # A score whose first two arguments are called otherwise.
+        named = dict(list(named.items())[2:]) if made_from not in ARCHITECTURES.values() else named
+    return {name: p for name, p in named.items() if name not in given_by_us}
+
+
+def _parameters(spec: str, rest: str, made_from: Callable[..., Any]) -> dict[str, Any]:
+    known = parameters_of(made_from)
+    parameters = {}
+    for item in filter(None, rest.split(",")):
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise UserError(f"{spec}: parameters are written key=value, and {item!r} is not")
+        if name not in known:
+            raise UserError(f"{spec}: there is no parameter {name!r}{nearest(name, known) if known else ''}")
+        parameters[name] = _value(spec, name, value, known[name].default)
+    return parameters
+
+
+def _value(spec: str, name: str, value: str, default: Any) -> Any:
+    """Read a parameter, as the kind of thing that its default is."""
+    if callable(default):
+        return policy(value).made_from
+    if isinstance(default, bool):
+        if value.lower() not in ("true", "false"):
+            raise UserError(f"{spec}: {name} is true or false, not {value!r}")
+        return value.lower() == "true"
+    if isinstance(default, str):
+        return value
+    try:
+        return int(value) if default is inspect.Parameter.empty or isinstance(default, int) else seconds(value)
+    except ValueError:
+        if isinstance(default, int):
+            raise UserError(f"{spec}: {name} is a whole number, not {value!r}") from None
+    try:
+        return float(value)
+    except ValueError:
+        return value

@@ -1,0 +1,46 @@
+"""The command line. Every command imports what it needs when it runs: a small run must feel instant."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from experiments.cli.plot import plot
+from experiments.cli.policies import policies
+from experiments.cli.run import run
+from experiments.cli.trace import trace
+from policies.errors import UserError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="towtank")
+def towtank() -> None:
+    """Test container schedulers in a tank before the open sea."""
+
+
+for command in (run, plot, trace, policies):
+    towtank.add_command(command)
+
+
+def main() -> None:
+    """Run the command line: a user's error is one line and exit code 2, Ctrl-C is 130."""
+    try:
+        towtank(standalone_mode=False)
+    except UserError as error:
+        print(f"towtank: {error}", file=sys.stderr)
+        sys.exit(2)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx is not None else "towtank"
+        print(f"towtank: {error.format_message()} (see {command} --help)", file=sys.stderr)
+        sys.exit(2)
+    except click.ClickException as error:
+        print(f"towtank: {error.format_message()}", file=sys.stderr)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        print("towtank: interrupted; the same command with the same --out goes on from here", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has had enough of it.
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,34 @@
+"""``towtank policies``: what there is to choose from."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+@click.command(epilog="Example: towtank policies")
+def policies() -> None:
+    """List the placement policies and architectures, with their parameters."""
+    from experiments.choices import parameters_of
+    from policies.placement import BUILT_IN
+    from policies.scheduling import ARCHITECTURES
+
+    def listing(title: str, entries: dict[str, Callable[..., Any]]) -> None:
+        click.echo(title)
+        for name, made_from in entries.items():
+            summary = (inspect.getdoc(made_from) or "").partition("\n")[0]
+            click.echo(f"  {name:18}{summary}")
+            for parameter in parameters_of(made_from).values():
+                default = getattr(parameter.default, "__name__", parameter.default)
+                click.echo(f"  {'':18}  :{parameter.name}={str(default).replace('_', '-')}")
+
+    listing("Architectures (--architecture):", dict(ARCHITECTURES))
+    click.echo()
+    listing("Placement policies (--policy):", dict(BUILT_IN))
+    click.echo(
+        "\nParameters are written behind the name: power-of-d:d=3,score=binpack\n"
+        "An own policy is a function in a file: --policy path/to/mine.py:my_score"
+    )

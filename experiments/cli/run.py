@@ -1,0 +1,203 @@
+"""``towtank run``: the main job."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from experiments.cli.kinds import PerClass, Seeds, Size, Time
+from experiments.study import Detail, Study
+from policies.errors import UserError
+
+if TYPE_CHECKING:
+    from experiments.simulate import Result
+
+DEFAULT = Study()
+
+EXAMPLE = """
+\b
+Examples:
+  towtank run --out results/first
+  towtank run --trace jobs.csv --hosts 1000 --architecture shared-state --schedulers batch=4
+  towtank run --trace google2011:data/google2011 --hosts trace --policy spread --policy mine.py:score
+"""
+
+
+@click.command(epilog=EXAMPLE)
+@click.option("--trace", default=DEFAULT.trace, show_default=True, metavar="[FORMAT:]PATH",
+              help="The workload; generated:default is the embedded one, generated:FILE one described in TOML.")
+@click.option("--prefill", metavar="FILE", help="Native jobs that run from the beginning, placed at random.")
+@click.option("--until", "until_s", type=Time(), metavar="TIME",
+              help="Stop then [default: at the end of the recording, or when the last container ended].")
+@click.option("--hosts", metavar="N|FILE|trace",
+              help="Machines: how many, a file of them, or the trace's own [default: the trace's own].")
+@click.option("--host-cpus", type=float, default=DEFAULT.host_cpus, show_default=True,
+              help="Cores of each, with --hosts N.")
+@click.option("--host-memory", "host_memory_bytes", type=Size(), default="64GiB", show_default=True,
+              help="Memory of each, with --hosts N.")
+@click.option("--architecture", "architectures", multiple=True, default=DEFAULT.architectures, show_default=True,
+              metavar="NAME", help="Who schedules; repeatable. See `towtank policies`.")
+@click.option("--policy", "policies", multiple=True, default=DEFAULT.policies, show_default=True, metavar="NAME",
+              help="Where containers go: a name or path/to/mine.py:my_score; repeatable. See `towtank policies`.")
+@click.option("--schedulers", type=PerClass("class=N", whole=True, only_per_class=True), metavar="CLASS=N,…",
+              help="Schedulers for each workload class [default: 1 each; monolithic has one for all].")
+@click.option("--t-job", "t_job_s", type=PerClass("seconds"), default="0.1", show_default=True, metavar="TIME|CLASS=TIME,…",
+              help="Decision time for a job.")
+@click.option("--t-task", "t_task_s", type=PerClass("seconds"), default="0.005", show_default=True,
+              metavar="TIME|CLASS=TIME,…", help="Decision time for each of its containers.")
+@click.option("--conflict", type=click.Choice(["fine", "coarse"]), default=DEFAULT.conflict, show_default=True,
+              help="A claim conflicts if it no longer fits (fine), or if the host was claimed on since (coarse).")
+@click.option("--commit", type=click.Choice(["incremental", "gang"]), default=DEFAULT.commit, show_default=True,
+              help="Keep the claims that hold, or all or nothing.")
+@click.option("--contention", type=click.Choice(["on", "off"]), default="off", show_default=True,
+              help="Whether containers slow their neighbours down. Not modelled yet.")
+@click.option("--seeds", type=Seeds(), default="1", show_default=True, metavar="N,N,…", help="One run for each.")
+@click.option("--processes", type=click.IntRange(min=1), metavar="N",
+              help="Runs that go on at once [default: one a core].")
+@click.option("--on", "world", default="tank", show_default=True, metavar="tank",
+              help="Where to run. Docker hosts are not there yet.")
+@click.option("--detail", type=click.Choice([d.value for d in Detail]), default=DEFAULT.detail.value, show_default=True,
+              help="How much of the log is written.")
+@click.option("--on-bad-row", type=click.Choice(["stop", "skip"]), default=DEFAULT.on_bad_row, show_default=True,
+              help="Stop at a row of the trace that cannot be used, or put it aside and count it.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Results directory: log, metrics, figures. Taken up again if it holds this configuration.")
+@click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON and nothing else.")
+@click.option("--figures/--no-figures", default=True, help="Whether figures are drawn into the results directory.")
+def run(
+    contention: str, world: str, processes: int | None, out: Path | None, as_json: bool, figures: bool, detail: str,
+    **choices: Any,
+) -> None:  # fmt: skip
+    """Replay a workload under each architecture × policy × seed."""
+    from experiments.runner import cores, run_study
+
+    if contention == "on":
+        raise UserError("--contention on: contention is not modelled yet")
+    if world != "tank":
+        raise UserError(f"--on {world}: only the tank is there yet")
+    study = Study(**choices, detail=Detail(detail))
+    _check(study)
+    show = Progress(study, as_json)
+    try:
+        results = run_study(study, out, processes or cores(), show.watch, show.finished)
+    finally:
+        show.close()
+    if as_json:
+        print(json.dumps({"runs": [_as_json(result) for result in results]}, indent=2))
+    else:
+        _print(study, results)
+    if out is not None and figures and study.detail is not Detail.SUMMARY:
+        from experiments.figures import draw_all
+
+        paths = draw_all(out)
+        if not as_json:
+            click.echo(f"\nFigures: {out / 'figures'} ({', '.join(path.stem for path in paths)})")
+    if out is not None and not as_json:
+        click.echo(f"Summary: {out / 'summary.csv'}   Log: {out / 'log'}")
+    elif not as_json:
+        click.echo("\nNothing was kept; --out DIR keeps the log, the metrics and figures.")
+
+
+def _check(study: Study) -> None:
+    """Refuse what is wrong before anything is read or written."""
+    from experiments import choices
+
+    for name in study.architectures:
+        choices.architecture(name)
+    for name in study.policies:
+        choices.policy(name)
+    if study.until_s is not None and study.until_s <= 0:
+        raise UserError("--until must be more than 0")
+    if study.host_cpus <= 0 or study.host_memory_bytes <= 0:
+        raise UserError("--host-cpus and --host-memory must be more than 0")
+
+
+def _as_json(result: Result) -> dict[str, Any]:
+    return {**result.key._asdict(), "metrics": result.metrics, "cost": result.cost}
+
+
+def _print(study: Study, results: list[Result]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from experiments.summary import legend, table
+
+    first = results[0].metrics
+    click.echo(
+        f"{study.trace}: {first['jobs_submitted']} jobs, {first['tasks_submitted']} containers"
+        f" in {first['horizon_s']:.6g} s; {first['rows_rejected']} of {first['rows_read']} rows put aside"
+    )
+    for note in dict.fromkeys(note for result in results for note in result.notes):
+        click.echo(f"note: {note}")
+    if study.schedulers and "monolithic" in study.architectures:
+        click.echo("note: monolithic has one scheduler for all and ignores --schedulers")
+    infeasible = first["jobs_infeasible"]
+    if infeasible:
+        click.echo(f"note: {infeasible} jobs ask for more than any host has; they were turned away")
+    headings, rows = table(results)
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for number, heading in enumerate(headings):
+        shown.add_column(heading, justify="left" if number < 2 else "right", no_wrap=number >= 2)
+    for row in rows:
+        shown.add_row(*row)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console.print()
+    console.print(shown)
+    console.print()
+    if len(study.seeds) > 1:
+        console.print(f"Means of {len(study.seeds)} seeds with their 95 % t-intervals.", style="dim")
+    for line in legend():
+        console.print(line, style="dim")
+
+
+class Progress:
+    """A progress bar on a terminal; in a pipe one line for each finished run; nothing beside JSON."""
+
+    def __init__(self, study: Study, as_json: bool) -> None:
+        self._runs = len(list(study.runs()))
+        self._ended = 0
+        self._bar: Any = None
+        self._lines = not as_json and not sys.stderr.isatty()
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(f"0 of {self._runs} runs", total=self._runs)
+
+    def watch(self, shares: dict[Any, float]) -> None:
+        """Show how far the runs are."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=sum(shares.values()))
+
+    def finished(self, result: Result) -> None:
+        """Show that a run ended."""
+        self._ended += 1
+        if self._bar is not None:
+            self._bar.update(self._task, description=f"{self._ended} of {self._runs} runs")
+        elif self._lines:
+            key = result.key
+            click.echo(
+                f"[{self._ended}/{self._runs}] {key.architecture} {key.policy} seed {key.seed}:"
+                f" {result.cost['wall_s']:.1f} s",
+                err=True,
+            )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()

@@ -1,0 +1,56 @@
+"""``towtank trace``: look at a workload, or make one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from policies.errors import UserError
+
+
+@click.group()
+def trace() -> None:
+    """Look at a workload, or make one."""
+
+
+@trace.command(epilog="Example: towtank trace info google2011:data/google2011")
+@click.argument("spec", metavar="[FORMAT:]PATH")
+@click.option("--hosts", metavar="N|FILE|trace", help="Machines to compare with [default: the trace's own].")
+@click.option("--host-cpus", type=float, default=16.0, show_default=True)
+@click.option("--host-memory", default="64GiB", show_default=True)
+@click.option("--on-bad-row", type=click.Choice(["stop", "skip"]), default="skip", show_default=True)
+def info(spec: str, hosts: str | None, host_cpus: float, host_memory: str, on_bad_row: str) -> None:
+    """Say what is in a trace: span, counts, totals against capacity, rates, and rows that cannot be used."""
+    from experiments.simulate import hosts_of, trace_of
+    from experiments.study import Study
+    from experiments.traceinfo import describe
+    from traces.units import size
+
+    study = Study(
+        trace=spec, hosts=hosts, host_cpus=host_cpus, host_memory_bytes=size(host_memory), on_bad_row=on_bad_row
+    )
+    opened = trace_of(study, seed=1)
+    try:
+        machines = hosts_of(study, opened)[0]
+    except UserError:
+        if hosts is not None:
+            raise
+        machines = None
+    for line in describe(opened, machines):
+        click.echo(line)
+
+
+@trace.command(epilog="Example: towtank trace generate default --seed 2 --out jobs.parquet")
+@click.argument("spec", metavar="default|SPEC.toml")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
+              help="Native trace, .csv or .parquet.")
+def generate(spec: str, seed: int, out: Path) -> None:
+    """Write a generated workload as a native trace."""
+    from traces.formats import open_trace
+    from traces.rejects import Rejects
+    from traces.write import write_native
+
+    rows = write_native(open_trace(f"generated:{spec}", Rejects(), seed).arrivals(), out)
+    click.echo(f"{out}: {rows} rows")

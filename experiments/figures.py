@@ -1,0 +1,236 @@
+"""The figures of a results directory, drawn from its files and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from experiments import style
+from experiments.results import Results
+from experiments.study import RunKey
+from policies.errors import UserError
+
+#: Small multiples beyond this number are left out and said to be.
+MOST_PANELS = 9
+
+
+def draw_all(folder: Path) -> list[Path]:
+    """Draw every figure of a results directory into its ``figures`` folder.
+
+    Returns
+    -------
+    list of Path
+        The bitmaps; each has an SVG beside it.
+
+    Raises
+    ------
+    UserError
+        If the folder holds no results, or none with a log.
+    """
+    results = Results(folder)
+    results.manifest()
+    summary = _summary(results)
+    logs = {key: results.log / f"{key.file_stem}.parquet" for key in results.finished()}
+    missing = [path for path in logs.values() if not path.exists()]
+    if missing:
+        raise UserError(f"{missing[0]} is missing: figures need a log (--detail jobs or tasks)")
+    paths = []
+    for stem, draw in (
+        ("wait_and_busyness", lambda: wait_and_busyness(summary)),
+        ("conflicts", lambda: conflicts(summary)),
+        ("allocation", lambda: allocation(logs)),
+        ("wait_distribution", lambda: wait_distribution(logs)),
+        ("imbalance", lambda: imbalance(logs, summary)),
+        ("load_heatmap", lambda: load_heatmap(logs)),
+    ):
+        paths.append(style.save(draw(), results.figures / stem)[0])
+    return paths
+
+
+def _summary(results: Results) -> pd.DataFrame:
+    rows = [{**result.key._asdict(), **result.metrics} for result in results.finished().values()]
+    if not rows:
+        raise UserError(f"{results.folder} holds no finished run yet")
+    return pd.DataFrame(rows)
+
+
+def _firsts(logs: dict[RunKey, Path]) -> Iterator[tuple[RunKey, Path, str]]:
+    """Give one run for each architecture and policy, that of the lowest seed, with its label."""
+    lowest = min(key.seed for key in logs)
+    for key, path in logs.items():
+        if key.seed == lowest:
+            yield key, path, f"{key.architecture}, {_short(key.policy)}"
+
+
+def _short(policy: str) -> str:
+    return Path(policy).name if ".py" in policy else policy
+
+
+def _bars(axes: style.mpl.axes.Axes, summary: pd.DataFrame, columns: list[str], labels: list[str]) -> None:
+    """Draw one group of bars for each architecture and policy, one bar for each column: mean and range of seeds."""
+    runs = summary.groupby(["architecture", "policy"], sort=False)
+    names = [f"{architecture}\n{_short(policy)}" for architecture, policy in runs.groups]
+    means, lows, highs = (getattr(runs[columns], how)() for how in ("mean", "min", "max"))
+    at, width = np.arange(len(names)), 0.8 / max(len(columns), 1)
+    for number, (column, label) in enumerate(zip(columns, labels, strict=True)):
+        mean = means[column].to_numpy(dtype=float)
+        reach = [mean - lows[column].to_numpy(dtype=float), highs[column].to_numpy(dtype=float) - mean]
+        several = summary["seed"].nunique() > 1
+        axes.barh(at + (number - (len(columns) - 1) / 2) * width, mean, width * 0.95, label=label,
+                  xerr=reach if several else None, error_kw={"lw": 0.8})  # fmt: skip
+    axes.set_yticks(at, names)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    if len(columns) > 1:
+        axes.legend(fontsize=8)
+
+
+def _named(summary: pd.DataFrame, prefix: str) -> tuple[list[str], list[str]]:
+    columns = [name for name in summary.columns if name.startswith(prefix + ".")]
+    return columns, [name[len(prefix) + 1 :] for name in columns]
+
+
+def wait_and_busyness(summary: pd.DataFrame) -> style.Figure:
+    """Draw how long jobs wait and how busy schedulers are."""
+    figure = style.new(9, 0.9 + 0.55 * len(summary.groupby(["architecture", "policy"])))
+    left, right = figure.subplots(1, 2, sharey=True)
+    _bars(left, summary, *_named(summary, "wait_mean_s"))
+    left.set(title="Mean wait to the first attempt", xlabel="seconds")
+    _bars(right, summary, *_named(summary, "busyness"))
+    right.set(title="Busyness of the schedulers", xlabel="share of time spent thinking", xlim=(0, 1))
+    return figure
+
+
+def conflicts(summary: pd.DataFrame) -> style.Figure:
+    """Draw how many transactions conflict."""
+    figure = style.new(7, 0.9 + 0.5 * len(summary.groupby(["architecture", "policy"])))
+    axes = figure.subplots()
+    _bars(axes, summary, *_named(summary, "conflict_fraction"))
+    axes.set(title="Conflict fraction", xlabel="transactions with a conflict per transaction without")
+    axes.set_xlim(left=0)
+    return figure
+
+
+def allocation(logs: dict[RunKey, Path]) -> style.Figure:
+    """Draw the share of each resource that is allocated over time."""
+    series = {label: _levels(path, "allocated") for _, path, label in _firsts(logs)}
+    resources = list(next(iter(series.values())).columns[1:])
+    figure = style.new(8, 1.2 + 1.8 * len(resources))
+    panels = figure.subplots(len(resources), 1, sharex=True, squeeze=False)[:, 0]
+    unit_s, unit = style.time_unit(max(frame["t_s"].iloc[-1] for frame in series.values()))
+    for axes, resource in zip(panels, resources, strict=True):
+        for number, (label, frame) in enumerate(series.items()):
+            axes.plot(frame["t_s"] / unit_s, frame[resource], drawstyle="steps-post", lw=1.2, label=label,
+                      ls=("-", "--", ":", "-.")[number // len(style.COLOURS) % 4])  # fmt: skip
+        axes.set(title=f"{resource} allocated", ylabel="share of capacity")
+        axes.set_ylim(bottom=0)
+    panels[-1].set_xlabel(unit)
+    panels[0].legend(fontsize=7, ncols=2, loc="lower right")
+    return figure
+
+
+def _levels(path: Path, state: str, points: int = 1000) -> pd.DataFrame:
+    """Read a state of the cell over time, thinned to some points: each the value that holds there."""
+    names = [name for name in pq.read_schema(path).names if name.endswith(f"_{state}")]
+    frame = pq.read_table(path, columns=["t_s", *names]).to_pandas()
+    frame.columns = ["t_s", *(name[: -len(state) - 1] for name in names)]
+    grid = np.linspace(frame["t_s"].iloc[0], frame["t_s"].iloc[-1], points)
+    last = np.searchsorted(frame["t_s"].to_numpy(), grid, side="right") - 1
+    return frame.iloc[last].assign(t_s=grid).reset_index(drop=True)
+
+
+def wait_distribution(logs: dict[RunKey, Path]) -> style.Figure:
+    """Draw how the waits are distributed, workload class by workload class."""
+    columns = ["event", "attempt", "workload", "age_s"]
+    frames = {}
+    for _, path, label in _firsts(logs):
+        frame = pq.read_table(path, columns=columns).to_pandas()
+        counted = ((frame["event"] == "attempted") & (frame["attempt"] == 1)) | (frame["event"] == "unattempted")
+        frames[label] = frame[counted]
+    workloads = sorted({name for frame in frames.values() for name in frame["workload"].unique()})
+    figure = style.new(4.2 * len(workloads), 3.4)
+    panels = figure.subplots(1, len(workloads), sharey=True, squeeze=False)[0]
+    for axes, workload in zip(panels, workloads, strict=True):
+        for label, frame in frames.items():
+            waits = np.sort(frame.loc[frame["workload"] == workload, "age_s"].to_numpy())
+            if waits.size:
+                # On a logarithmic axis a wait of nothing has no place: it stands at a millisecond.
+                axes.step(np.maximum(waits, 1e-3), np.arange(1, waits.size + 1) / waits.size, where="post", lw=1.2,
+                          label=label)  # fmt: skip
+        axes.set(title=f"Wait of {workload} jobs", xlabel="seconds (none: 0.001)", xscale="log", ylim=(0, 1.02))
+    panels[0].set_ylabel("share of jobs that waited no longer")
+    panels[-1].legend(fontsize=7, loc="lower right")
+    return figure
+
+
+def imbalance(logs: dict[RunKey, Path], summary: pd.DataFrame) -> style.Figure:
+    """Draw how unevenly the hosts are loaded: over time, and as the mean of three measures."""
+    figure = style.new(9.5, 4.2)
+    over_time, bars = figure.subplots(1, 2, width_ratios=(1.5, 1))
+    last_s = 0.0
+    series = []
+    for _, path, label in _firsts(logs):
+        mean, std = _levels(path, "mean"), _levels(path, "std")
+        series.append((label, mean["t_s"], (std["cpu"] / mean["cpu"].where(mean["cpu"] > 0))))
+        last_s = max(last_s, mean["t_s"].iloc[-1])
+    unit_s, unit = style.time_unit(last_s)
+    for label, t_s, variation in series:
+        over_time.plot(t_s / unit_s, variation, lw=1.2, label=label)
+    over_time.set(title="CPU imbalance over time", xlabel=unit, ylabel="coefficient of variation over hosts")
+    over_time.set_ylim(bottom=0)
+    over_time.legend(fontsize=7)
+    measures = {"cpu_imbalance": "coefficient of variation", "cpu_imbalance_std": "standard deviation",
+                "cpu_imbalance_range": "maximum − minimum"}  # fmt: skip
+    _bars(bars, summary, list(measures), list(measures.values()))
+    bars.set(title="CPU imbalance, mean over time", xlabel="of the share allocated")
+    return figure
+
+
+def load_heatmap(logs: dict[RunKey, Path]) -> style.Figure:
+    """Draw the CPU allocated on every host over time: hosts from the most to the least loaded."""
+    runs = list(_firsts(logs))
+    shown = runs[:MOST_PANELS]
+    columns = min(3, len(shown))
+    rows = -(-len(shown) // columns)
+    figure = style.new(3.6 * columns + 0.8, 2.8 * rows + 0.5)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    image = None
+    for axes in panels.flat[len(shown) :]:
+        axes.set_visible(False)
+    for axes, (_, path, label) in zip(panels.flat, shown, strict=False):
+        table = pq.read_table(path.with_suffix(".hosts.parquet"))
+        t_s = table["t_s"].to_numpy()
+        load = table["cpu"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(t_s), -1)
+        load = load[:, np.argsort(-load.mean(axis=0), kind="stable")]
+        unit_s, unit = style.time_unit(t_s[-1] if t_s.size else 0.0)
+        image = axes.imshow(
+            _coarse(load).T,
+            aspect="auto",
+            cmap=style.AMOUNTS,
+            vmin=0,
+            vmax=1,
+            extent=(0, t_s[-1] / unit_s if t_s.size else 1, load.shape[1], 0),
+            interpolation="nearest",
+        )
+        axes.set_title(label, fontsize=8)
+        axes.grid(visible=False)
+        axes.set(xlabel=unit)
+    for axes in panels[:, 0]:
+        axes.set_ylabel("hosts, most loaded first")
+    if image is not None:
+        figure.colorbar(image, ax=panels, label="share of CPU allocated", shrink=0.8)
+    left_out = len(runs) - len(shown)
+    figure.suptitle("CPU allocated, host by host" + f" ({left_out} runs not shown)" * bool(left_out), fontsize=10)
+    return figure
+
+
+def _coarse(load: np.ndarray, most: int = 400) -> np.ndarray:
+    """Average neighbouring hosts, so that a bitmap of any cell has few rows."""
+    if load.shape[1] <= most:
+        return load
+    edges = np.linspace(0, load.shape[1], most + 1).astype(int)
+    return np.add.reduceat(load, edges[:-1], axis=1) / np.diff(edges)

@@ -1,0 +1,180 @@
+"""What a run comes to: every metric is a fold over the rows of the log, batch by batch.
+
+The table in the README says what each metric means, with unit and formula.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.log import Event, Row
+
+Metric = float | int | None
+
+
+class _Thinking:
+    """One scheduler's time and transactions."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.ends_s = 0.0  # when the latest attempt ends
+        self.clean = self.with_conflict = self.conflicted_claims = 0
+
+    def busyness(self, horizon_s: float) -> float:
+        """Give the share of the horizon it thought in; what goes on after the horizon does not count."""
+        if not horizon_s:
+            return 0.0
+        return (self.seconds - max(self.ends_s - horizon_s, 0.0)) / horizon_s
+
+    def conflict_fraction(self) -> float | None:
+        """Give transactions with a conflict per transaction without; None where there is nothing to divide by."""
+        if self.clean:
+            return self.with_conflict / self.clean
+        return None if self.with_conflict else 0.0
+
+
+class Metrics:
+    """Folds the log of one run into its metrics.
+
+    Parameters
+    ----------
+    resources : sequence of str
+        The resources of the cell, in the order of ``Row.levels``.
+    """
+
+    def __init__(self, resources: Sequence[str]) -> None:
+        self._resources = tuple(resources)
+        self._jobs: Counter[Event] = Counter()  # only jobs that were not counted before
+        self._scheduled = 0
+        self._tasks: Counter[Event] = Counter()  # only containers that a scheduler placed
+        self._waits: defaultdict[str, list[float]] = defaultdict(list)
+        self._schedulers: defaultdict[str, _Thinking] = defaultdict(_Thinking)
+        self._first_s: float | None = None
+        self._last_end_s: float | None = None
+        self._at_s = 0.0
+        self._level = np.zeros(4 * len(self._resources))
+        self._integral = np.zeros(4 * len(self._resources))
+        self._ranges: list[NDArray[np.float64]] = []
+
+    def __call__(self, rows: list[Row]) -> None:
+        """Take a batch of rows."""
+        self._integrate(np.array([row[0] for row in rows]), np.array([row.levels for row in rows]))
+        jobs, tasks, schedulers = self._jobs, self._tasks, self._schedulers
+        for row in rows:
+            event = row[1]
+            if event is Event.ATTEMPTED:
+                scheduler = schedulers[row.scheduler]
+                scheduler.seconds += row.seconds
+                scheduler.ends_s = row.t_s + row.seconds
+                if row.attempt == 1:
+                    self._waits[row.workload].append(row.age_s)
+            elif event is Event.COMMITTED or event is Event.CONFLICTED:
+                scheduler = schedulers[row.scheduler]
+                if event is Event.COMMITTED:
+                    scheduler.clean += 1
+                else:
+                    scheduler.with_conflict += 1
+                    scheduler.conflicted_claims += row.conflicted
+                tasks[Event.STARTED] += row.tasks
+                self._scheduled += row.remaining == 0 and not row.again
+            elif event is Event.FINISHED or event is Event.KILLED:
+                if row.scheduler:
+                    tasks[event] += row.tasks
+                    self._last_end_s = row.t_s
+            elif event is Event.SUBMITTED or event is Event.INFEASIBLE:
+                jobs[event] += not row.again
+                tasks[event] += row.tasks
+                if self._first_s is None:
+                    self._first_s = row.t_s
+            elif event is Event.UNATTEMPTED:
+                jobs[event] += not row.again
+                self._waits[row.workload].append(row.age_s)
+            elif event is Event.ABANDONED:
+                jobs[event] += not row.again
+            elif event is Event.SCHEDULER:
+                schedulers[row.scheduler]  # noqa: B018  it counts even if it never thinks
+            elif event is Event.SAMPLED:
+                load = row.where
+                self._ranges.append(np.ptp(load, axis=1).astype(np.float64))
+
+    def _integrate(self, t_s: NDArray[np.float64], levels: NDArray[np.float64]) -> None:
+        """Add to the time integrals of the levels; each row says how things are from then on."""
+        share, mean, std = levels[:, 0::3], levels[:, 1::3], levels[:, 2::3]
+        variation = np.divide(std, mean, out=np.zeros_like(std), where=mean > 0)
+        after = np.concatenate((share, mean, std, variation), axis=1)
+        before = np.concatenate((self._level[None], after[:-1]))
+        self._integral += np.diff(t_s, prepend=self._at_s) @ before
+        self._at_s, self._level = float(t_s[-1]), after[-1]
+
+    def result(self, horizon_s: float) -> dict[str, Metric]:
+        """Give the metrics of a run that ended at `horizon_s`; by name, as in the README's table."""
+        jobs, tasks = self._jobs, self._tasks
+        submitted = jobs[Event.SUBMITTED] + jobs[Event.INFEASIBLE]
+        metrics: dict[str, Metric] = {
+            "horizon_s": horizon_s,
+            "jobs_submitted": submitted,
+            "jobs_scheduled": self._scheduled,
+            "jobs_pending": jobs[Event.SUBMITTED] - self._scheduled - jobs[Event.ABANDONED],
+            "jobs_unattempted": jobs[Event.UNATTEMPTED],
+            "jobs_abandoned": jobs[Event.ABANDONED],
+            "jobs_infeasible": jobs[Event.INFEASIBLE],
+            "tasks_submitted": tasks[Event.SUBMITTED] + tasks[Event.INFEASIBLE],
+            "tasks_scheduled": tasks[Event.STARTED],
+            "tasks_finished": tasks[Event.FINISHED],
+            "tasks_killed": tasks[Event.KILLED],
+            "tasks_running": tasks[Event.STARTED] - tasks[Event.FINISHED] - tasks[Event.KILLED],
+        }
+        metrics |= self._wait_metrics()
+        metrics |= self._scheduler_metrics(horizon_s)
+        metrics |= self._level_metrics(horizon_s)
+        # Nothing slows a container down while contention is off.
+        metrics["slowdown_mean"] = metrics["slowdown_p99"] = 1.0 if tasks[Event.FINISHED] else None
+        ended = self._last_end_s is not None and self._first_s is not None
+        metrics["makespan_s"] = self._last_end_s - self._first_s if ended else None  # type: ignore[operator]
+        return metrics
+
+    def _wait_metrics(self) -> dict[str, Metric]:
+        by_workload = {f".{workload}": np.array(waits) for workload, waits in sorted(self._waits.items())}
+        waits = {"": np.concatenate([*by_workload.values(), []]), **by_workload}
+        metrics: dict[str, Metric] = {}
+        for suffix, values in waits.items():
+            metrics[f"wait_mean_s{suffix}"] = float(values.mean()) if values.size else None
+            metrics[f"wait_p90_s{suffix}"] = float(np.percentile(values, 90)) if values.size else None
+        return metrics
+
+    def _scheduler_metrics(self, horizon_s: float) -> dict[str, Metric]:
+        groups: dict[str, list[_Thinking]] = {}
+        for name, thinking in sorted(self._schedulers.items()):
+            groups.setdefault(name.rpartition("/")[0], []).append(thinking)
+        metrics: dict[str, Metric] = {}
+        for group, members in groups.items():
+            metrics[f"busyness.{group}"] = sum(member.busyness(horizon_s) for member in members) / len(members)
+        for group, members in groups.items():
+            fractions = [member.conflict_fraction() for member in members]
+            known = [fraction for fraction in fractions if fraction is not None]
+            whole = len(known) == len(fractions)
+            metrics[f"conflict_fraction.{group}"] = sum(known) / len(known) if whole else None
+            metrics[f"conflicted_transactions.{group}"] = sum(member.with_conflict for member in members)
+            metrics[f"conflicted_claims.{group}"] = sum(member.conflicted_claims for member in members)
+        return metrics
+
+    def _level_metrics(self, horizon_s: float) -> dict[str, Metric]:
+        integral = self._integral + (horizon_s - self._at_s) * self._level
+        means = (integral / horizon_s if horizon_s else integral).reshape(4, len(self._resources))
+        ranges = np.mean(self._ranges, axis=0) if self._ranges else np.zeros(len(self._resources))
+        # Disk is not modelled while contention is off.
+        metrics: dict[str, Metric] = {"disk_used_mean": None, "disk_imbalance": None}
+        for axis, name in enumerate(self._resources):
+            share, _, std, variation = means[:, axis].tolist()
+            metrics[f"{name}_allocated_mean"] = share
+            metrics[f"{name}_used_mean"] = share
+            metrics[f"{name}_imbalance"] = variation
+            metrics[f"{name}_imbalance_std"] = std
+            metrics[f"{name}_imbalance_range"] = float(ranges[axis])
+        return metrics
+
+

@@ -1,0 +1,171 @@
+"""One run in the tank, from a study to its metrics."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments import choices
+from experiments.metrics import Metric, Metrics
+from experiments.study import RunKey, Study
+from policies.cell import Commit, Conflict
+from policies.errors import UserError
+from policies.log import Log, Sink
+from policies.placement import Placer
+from policies.placement.choosers import RandomFirstFit
+from policies.scheduling import Settings
+from policies.scheduling.scheduler import DecisionTime
+from policies.streams import stream
+from sim import Tank, TankOptions
+from sim.tank import SAMPLES
+from traces.formats import open_trace
+from traces.hosts import Hosts, read_hosts, uniform
+from traces.rejects import OnBadRow, Rejects
+from traces.trace import Trace
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run came to."""
+
+    key: RunKey
+    metrics: dict[str, Metric]
+    cost: dict[str, float]
+    notes: tuple[str, ...] = ()
+
+
+def trace_of(study: Study, seed: int, reject_file: Path | None = None) -> Trace:
+    """Open the study's trace."""
+    return open_trace(study.trace, Rejects(OnBadRow(study.on_bad_row), reject_file), seed)
+
+
+def hosts_of(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
+    """Give the machines of a study, and notes about them.
+
+    Raises
+    ------
+    UserError
+        If the trace is to give them and has none.
+    """
+    wanted = study.hosts
+    own = trace.hosts() if wanted in (None, "trace") else None
+    if own is not None:
+        return own, []
+    if wanted is None:
+        raise UserError(f"{study.trace} says nothing about machines: give --hosts N or --hosts FILE")
+    if wanted == "trace":
+        raise UserError(f"--hosts trace: {study.trace} says nothing about machines")
+    if wanted.isdigit():
+        if int(wanted) < 1:
+            raise UserError("--hosts must be at least 1")
+        return uniform(int(wanted), study.host_cpus, study.host_memory_bytes), []
+    return read_hosts(Path(wanted))
+
+
+def settings_of(study: Study) -> Settings:
+    """Give what the study says about schedulers."""
+    return Settings(
+        schedulers=study.schedulers or {},
+        decision_time=DecisionTime(study.t_job_s, study.t_task_s),
+        conflict=Conflict(study.conflict),
+        commit=Commit(study.commit),
+    )
+
+
+def simulate(
+    study: Study,
+    key: RunKey,
+    sinks: Callable[[tuple[str, ...]], Iterable[Sink]] = lambda resources: (),
+    reject_file: Path | None = None,
+    progress: Progress = lambda share: None,
+) -> Result:
+    """Run one architecture with one policy and one seed.
+
+    Parameters
+    ----------
+    study : Study
+        What was asked for.
+    key : RunKey
+        Which of its runs.
+    sinks : callable
+        Given the resources of the cell, gives what takes the rows of the log beside the metrics.
+    reject_file : Path, optional
+        Where rows of the trace that are put aside are written.
+    progress : callable
+        Told now and then which share of the run is done, 0 to 1.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend.
+    """
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    _calm_garbage_collector()
+    trace = trace_of(study, key.seed, reject_file)
+    hosts, notes = hosts_of(study, trace)
+    if not len(hosts):
+        raise UserError("there are no hosts")
+    end_s = trace.end_s()
+    until_s = study.until_s if study.until_s is not None else end_s
+    chosen = choices.policy(key.policy)
+
+    def placer(scheduler: str) -> Placer:
+        return Placer(choices.make_policy(chosen, stream(key.seed, "placement", scheduler)))
+
+    metrics = Metrics(resources := hosts.resources())
+    tank = Tank(
+        hosts,
+        choices.architecture(key.architecture),
+        settings_of(study),
+        placer,
+        Log([metrics, *sinks(resources)]),
+        TankOptions(
+            until_s=until_s,
+            sample_s=until_s / SAMPLES if until_s else 1.0,
+            # A recording that says when it ends also says what was submitted again.
+            restart_lost=end_s is None,
+        ),
+    )
+    tank.prefill_recorded(trace.prefill())
+    if study.prefill is not None:
+        prefill = open_trace(study.prefill, Rejects(OnBadRow(study.on_bad_row)), key.seed)
+        at_random = Placer(RandomFirstFit(stream(key.seed, "prefill")))
+        tank.prefill(prefill.arrivals(), at_random, source=study.prefill)
+
+    def tick(now: float) -> None:
+        share = now / until_s if until_s else trace.progress()
+        progress(share or 0.0)
+
+    horizon_s = tank.run(trace.arrivals(), tick)
+    result = metrics.result(horizon_s)
+    result |= {"rows_read": trace.rejects.read, "rows_rejected": trace.rejects.rejected}
+    _refuse_empty(study, result)
+    progress(1.0)
+    cost = {
+        "wall_s": time.perf_counter() - began_s,
+        "cpu_s": time.process_time() - began_cpu_s,
+        # High-water mark of the process, which may have made other runs before.
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+    }
+    return Result(key, result, cost, tuple(notes + trace.assumptions()))
+
+
+def _refuse_empty(study: Study, metrics: dict[str, Metric]) -> None:
+    if not metrics["tasks_submitted"]:
+        raise UserError(f"{study.trace}: not one job was submitted in the time looked at")
+    if metrics["jobs_submitted"] and metrics["jobs_infeasible"] == metrics["jobs_submitted"]:
+        raise UserError(f"{study.trace}: none of its {metrics['jobs_submitted']} jobs fits on any of the hosts")
+
+
+def _calm_garbage_collector() -> None:
+    """Look for cycles more rarely: a run makes many objects that live long, and hardly any cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

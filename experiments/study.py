@@ -1,0 +1,76 @@
+"""What was asked for: a workload on hosts, under every architecture, policy and seed."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Detail(StrEnum):
+    """How much of the log is kept in files."""
+
+    SUMMARY = "summary"  # nothing: metrics only
+    JOBS = "jobs"  # one row for everything that happens to a job
+    TASKS = "tasks"  # and one for every host on which containers start or end
+
+
+class RunKey(NamedTuple):
+    """Which run of a study."""
+
+    architecture: str
+    policy: str
+    seed: int
+
+    @property
+    def file_stem(self) -> str:
+        """Give a name for files that is the same everywhere and unlike that of other runs."""
+        plain = re.sub(r"[^A-Za-z0-9.=-]+", "-", f"{self.architecture}_{Path(self.policy).name}")
+        digest = hashlib.sha256(f"{self.architecture} {self.policy}".encode()).hexdigest()[:6]
+        simple = f"{self.architecture}{self.policy}".replace("-", "").isalnum()
+        return f"{plain}_{self.seed}" if simple else f"{plain}-{digest}_{self.seed}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that decides what a set of runs comes to; see ``towtank run --help`` for each entry."""
+
+    trace: str = "generated:default"
+    prefill: str | None = None
+    until_s: float | None = None
+    hosts: str | None = None
+    host_cpus: float = 16.0
+    host_memory_bytes: int = 64 * 1024**3
+    architectures: tuple[str, ...] = ("monolithic", "shared-state")
+    policies: tuple[str, ...] = ("random-first-fit", "least-allocated", "binpack")
+    schedulers: Mapping[str, int] | None = None
+    t_job_s: float | Mapping[str, float] = 0.1
+    t_task_s: float | Mapping[str, float] = 0.005
+    conflict: str = "fine"
+    commit: str = "incremental"
+    seeds: tuple[int, ...] = (1,)
+    detail: Detail = Detail.JOBS
+    on_bad_row: str = "stop"
+
+    def runs(self) -> Iterator[RunKey]:
+        """Give every run of the study."""
+        for combination in itertools.product(self.architectures, self.policies, self.seeds):
+            yield RunKey(*combination)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the study as plain values."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Study:
+        """Make the study that `as_json` gave."""
+        known = {field.name for field in fields(cls)}
+        values = {name: tuple(v) if isinstance(v, list) else v for name, v in plain.items() if name in known}
+        return cls(**{**values, "detail": Detail(values["detail"])})

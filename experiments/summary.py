@@ -1,0 +1,98 @@
+"""The table that a person reads after a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from experiments.metrics import Metric
+from experiments.simulate import Result
+
+
+class Column(NamedTuple):
+    """One column of the table, and what it means."""
+
+    heading: str
+    meaning: str
+    value: Callable[[dict[str, Metric]], Metric]
+    show: Callable[[float], str]
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3g} s"
+
+
+def _worst(prefix: str) -> Callable[[dict[str, Metric]], Metric]:
+    def value(metrics: dict[str, Metric]) -> Metric:
+        known = [v for name, v in metrics.items() if name.startswith(prefix + ".") and v is not None]
+        return max(known, default=None)
+
+    return value
+
+
+def _share(part: str, whole: str) -> Callable[[dict[str, Metric]], Metric]:
+    def value(metrics: dict[str, Metric]) -> Metric:
+        of, among = metrics.get(part), metrics.get(whole)
+        return of / among if of is not None and among else None
+
+    return value
+
+
+COLUMNS = (
+    Column("placed", "jobs of which all containers found a host", _share("jobs_scheduled", "jobs_submitted"), _percent),
+    Column("wait", "mean time from submission to the first attempt", lambda m: m.get("wait_mean_s"), _seconds),
+    Column("wait p90", "nine of ten jobs waited no longer", lambda m: m.get("wait_p90_s"), _seconds),
+    Column("busy", "share of time that the busiest group of schedulers thinks", _worst("busyness"), _percent),
+    Column(
+        "conflicts",
+        "transactions with a conflict per transaction without, worst group",
+        _worst("conflict_fraction"),
+        lambda value: f"{value:.3f}",
+    ),
+    Column("CPU alloc.", "share of all CPU allocated, mean over time", lambda m: m.get("cpu_allocated_mean"), _percent),
+    Column(
+        "imbalance CPU",
+        "standard deviation over hosts of the share allocated, divided by its mean; mean over time",
+        lambda m: m.get("cpu_imbalance"),
+        lambda value: f"{value:.2f}",
+    ),
+    Column("memory", "the same for memory", lambda m: m.get("memory_imbalance"), lambda value: f"{value:.2f}"),
+)
+
+
+def table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
+    """Give the headings and rows of the table: one row for each architecture and policy, means over seeds.
+
+    Where there are several seeds, a number carries the half-width of its 95 % t-interval.
+    """
+    groups: dict[tuple[str, str], list[dict[str, Metric]]] = {}
+    for result in results:
+        groups.setdefault(result.key[:2], []).append(result.metrics)
+    rows = [
+        [*names, *(_cell(column, [column.value(metrics) for metrics in runs]) for column in COLUMNS)]
+        for names, runs in groups.items()
+    ]
+    return ["architecture", "policy", *(column.heading for column in COLUMNS)], rows
+
+
+def legend() -> list[str]:
+    """Explain the columns, a line each."""
+    return [f"{column.heading}: {column.meaning}" for column in COLUMNS]
+
+
+def _cell(column: Column, values: Sequence[Metric]) -> str:
+    known = [float(value) for value in values if value is not None]
+    if len(known) < len(values) or not known:
+        return "–"
+    mean = sum(known) / len(known)
+    if len(known) == 1:
+        return column.show(mean)
+    from scipy.special import stdtrit  # only where there is an interval to give
+
+    spread = (sum((value - mean) ** 2 for value in known) / (len(known) - 1)) ** 0.5
+    half = float(stdtrit(len(known) - 1, 0.975)) * spread / len(known) ** 0.5
+    return f"{column.show(mean)} ± {column.show(half)}"

@@ -1,0 +1,94 @@
+"""What is in a trace, in lines for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from policies.requests import RESOURCES
+from traces.hosts import Hosts
+from traces.trace import OPEN_ENDED, RunTime, Trace
+
+UNITS = {"cpu": (1e3, "cores"), "memory": (2**30, "GiB"), "gpu": (1e3, "GPUs")}
+
+
+def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
+    """Read a trace through and tell what is in it.
+
+    Yields
+    ------
+    str
+        A line at a time.
+    """
+    jobs: Counter[str] = Counter()
+    containers: Counter[str] = Counter()
+    again = 0
+    work = np.zeros(len(RESOURCES))  # resource-seconds
+    open_ended = infeasible = 0
+    first_s, last_s = np.inf, 0.0
+    largest = hosts.largest() if hosts is not None and len(hosts) else None
+    for job, run_s in trace.arrivals():
+        first_s, last_s = min(first_s, job.submit_s), max(last_s, job.submit_s)
+        jobs[job.workload] += not job.resubmission
+        again += job.resubmission
+        containers[job.workload] += job.tasks
+        fits = True
+        for group, runs in zip(job.groups, run_s, strict=True):
+            need = np.array(group.task.need)
+            seconds, endless = _seconds(runs, group.count)
+            open_ended += endless
+            work += need * seconds
+            fits = fits and (largest is None or bool((largest >= need[:, None]).all(axis=0).any()))
+        infeasible += not fits
+    recorded = sum(entry.hosts.size for entry in trace.prefill())
+    rejects = trace.rejects
+
+    yield f"{trace.path} ({trace.format})"
+    if trace.credit:
+        yield f"  credit: {trace.credit}"
+    yield f"  rows: {rejects.read} read, {rejects.accepted} accepted, {rejects.rejected} rejected"
+    for reason, count in rejects.reasons.most_common():
+        yield f"    {count} × {reason}"
+    if not jobs:
+        yield "  no jobs"
+        return
+    end_s = trace.end_s()
+    recorded_until = f", recorded until {end_s:.6g} s" if end_s is not None else ""
+    yield f"  span: submitted from {first_s:.6g} s to {last_s:.6g} s{recorded_until}"
+    span_s = max(last_s - first_s, 0.0)
+    for name in sorted(jobs):
+        rate = f", a job every {span_s / jobs[name]:.3g} s" if span_s and jobs[name] else ""
+        yield f"  {name}: {jobs[name]} jobs, {containers[name]} containers{rate}"
+    if again:
+        yield f"  of these submitted again later: {again} groups of containers"
+    if recorded:
+        yield f"  running at the beginning: {recorded} containers"
+    if open_ended:
+        yield f"  without a recorded end: {open_ended} containers"
+    if hosts is not None:
+        yield f"  hosts: {len(hosts)}, of which {int(hosts.alive.sum())} are up at the beginning"
+        if infeasible:
+            yield f"  asking for more than any host has: {infeasible} jobs"
+    for axis, name in enumerate(RESOURCES):
+        if not work[axis]:
+            continue
+        unit, word = UNITS[name]
+        line = f"  {name}: {work[axis] / unit / 3600:.6g} {word[:-1] if word.endswith('s') else word}-hours asked for"
+        if span_s:
+            line += f", {work[axis] / unit / span_s:.6g} {word} on average over the span"
+        if hosts is not None:
+            capacity = float(hosts.capacity[axis].astype(float).sum())
+            if capacity and span_s:
+                line += f" = {100 * work[axis] / span_s / capacity:.3g} % of the hosts'"
+        yield line
+    for line in trace.assumptions():
+        yield f"  note: {line}"
+
+
+def _seconds(run_s: RunTime, count: int) -> tuple[float, int]:
+    """Give the seconds that containers run in all, and how many of them run without end."""
+    each = np.broadcast_to(np.asarray(run_s, dtype=float), (count,))
+    endless = each == OPEN_ENDED
+    return float(each[~endless].sum()), int(endless.sum())

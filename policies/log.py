@@ -1,0 +1,157 @@
+"""What happened: one row per thing, the same columns in the tank and at sea.
+
+Every metric, plot and report is a function of these rows and of nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+
+class Event(IntEnum):
+    """The things that happen."""
+
+    SUBMITTED = 1  # a job reached its scheduler
+    INFEASIBLE = 2  # a job that no host could ever hold was turned away
+    ATTEMPTED = 3  # a scheduler began to think about a job
+    COMMITTED = 4  # a transaction without a conflict
+    CONFLICTED = 5  # a transaction with at least one conflict
+    ABANDONED = 6  # a scheduler gave a job up
+    STARTED = 7  # containers run
+    FINISHED = 8  # containers came to their end
+    KILLED = 9  # containers ended before their time
+    PREFILLED = 10  # containers that ran when the log begins
+    HOST_JOINED = 11
+    HOST_LOST = 12
+    HOST_RESIZED = 13
+    SAMPLED = 14  # the load of every host was looked at
+    SCHEDULER = 15  # a scheduler is there
+    UNATTEMPTED = 16  # the run is over, and no scheduler had begun with this job
+
+
+class Row(NamedTuple):
+    """One thing that happened.
+
+    Attributes
+    ----------
+    t_s : float
+        When, in seconds since the run began.
+    event : int
+        An `Event`.
+    job, workload : str
+        Which job and of which class; empty where no job is concerned.
+    scheduler : str
+        Which scheduler, for instance ``batch/0``; empty where none is concerned, as with prefilled containers.
+    again : bool
+        Whether the job was counted before (`Job.resubmission`).
+    attempt : int
+        How many times the job was attempted, this time included.
+    tasks : int
+        Containers concerned: submitted, still unplaced at an attempt, granted by a commit, started, ended, …
+    conflicted : int
+        Containers whose claim failed its test.
+    remaining : int
+        Containers of the job that have no host afterwards; -1 where that does not change.
+    seconds : float
+        ATTEMPTED: how long the scheduler will think. STARTED, FINISHED, KILLED: for how long they run or ran.
+    age_s : float
+        How long ago the job was submitted.
+    host : int
+        The host, where exactly one is concerned, else -1.
+    levels : tuple of float
+        State of the cell afterwards: for each resource the share of all capacity that is allocated, the mean
+        over hosts of allocated / capacity, and its standard deviation.
+    where : object
+        STARTED, FINISHED, KILLED, PREFILLED: ``(hosts, counts)``, arrays of shape (m,).
+        SAMPLED: allocated / capacity, array of shape (n_resources, n_hosts). Else None.
+    """
+
+    t_s: float
+    event: int
+    job: str
+    workload: str
+    scheduler: str
+    again: bool
+    attempt: int
+    tasks: int
+    conflicted: int
+    remaining: int
+    seconds: float
+    age_s: float
+    host: int
+    levels: tuple[float, ...]
+    where: Any
+
+
+#: Takes batches of rows; given to a world, so that no world knows where they go.
+Sink = Callable[[list[Row]], None]
+
+BATCH = 8192
+
+
+class Log:
+    """Gathers rows and hands them on in batches.
+
+    Parameters
+    ----------
+    sinks : iterable of callable
+        Each gets every batch.
+
+    Attributes
+    ----------
+    levels : tuple of float
+        The state of the cell, as in `Row`; set by the world before the first row.
+    last_s : float
+        Time of the latest row, looks at the hosts' load apart.
+    """
+
+    def __init__(self, sinks: Iterable[Sink]) -> None:
+        self._sinks = tuple(sinks)
+        self._rows: list[Row] = []
+        self.levels: tuple[float, ...] = ()
+        self.last_s = 0.0
+
+    def say(
+        self,
+        t_s: float,
+        event: Event,
+        *,
+        job: str = "",
+        workload: str = "",
+        scheduler: str = "",
+        again: bool = False,
+        attempt: int = 0,
+        tasks: int = 0,
+        conflicted: int = 0,
+        remaining: int = -1,
+        seconds: float = 0.0,
+        age_s: float = 0.0,
+        host: int = -1,
+        levels: tuple[float, ...] | None = None,
+        where: Any = None,
+    ) -> None:
+        """Write one row; see `Row`. Without `levels`, they are as they were."""
+        if levels is not None:
+            self.levels = levels
+        rows = self._rows
+        rows.append(
+            # The tuple's own constructor: a named tuple's costs three times as much, and this is once per event.
+            tuple.__new__(
+                Row,
+                (t_s, event, job, workload, scheduler, again, attempt, tasks, conflicted, remaining, seconds, age_s,
+                 host, self.levels, where),
+            )
+        )  # fmt: skip
+        if event is not Event.SAMPLED:
+            self.last_s = t_s
+        if len(rows) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on what was gathered."""
+        rows, self._rows = self._rows, []
+        if rows:
+            for sink in self._sinks:
+                sink(rows)

@@ -1,0 +1,11 @@
+"""Who decides, when, and what happens when two decide at once.
+
+`scheduler` is the process, `concurrency` the value that makes it pessimistic or optimistic, `architecture` says which
+schedulers a cell has and which of them gets a job, `world` what tank and sea provide.
+"""
+
+from policies.scheduling.architecture import ARCHITECTURES, Architecture, Dispatcher, Settings
+from policies.scheduling.scheduler import Pending, Scheduler
+from policies.scheduling.world import Cell, Clock
+
+__all__ = ["ARCHITECTURES", "Architecture", "Cell", "Clock", "Dispatcher", "Pending", "Scheduler", "Settings"]

@@ -1,0 +1,225 @@
+"""The scheduler: a process that takes a job, looks, thinks, claims, and tries again what did not work out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from policies.cell import Claims
+from policies.errors import UserError
+from policies.log import Event, Log
+from policies.placement import Placer
+from policies.requests import Job
+from policies.scheduling.concurrency import Concurrency
+from policies.scheduling.world import Cell, Clock, Process
+
+
+class Pending:
+    """A job on its way to hosts.
+
+    Attributes
+    ----------
+    job : Job
+        What was asked for.
+    left : list of int
+        Containers without a host, per group of the job.
+    unplaced : int
+        The same in all.
+    attempts : int
+        How many times a scheduler thought about it.
+    since_s : float
+        When it was submitted.
+    """
+
+    __slots__ = ("attempts", "job", "left", "scheduler", "since_s", "unplaced")
+
+    def __init__(self, job: Job, scheduler: str, since_s: float) -> None:
+        self.job = job
+        self.left = [group.count for group in job.groups]
+        self.unplaced = sum(self.left)
+        self.attempts = 0
+        self.scheduler = scheduler
+        self.since_s = since_s
+
+    def granted(self, claims: Claims) -> None:
+        """Take note that containers got hosts."""
+        self.left[claims.group] -= claims.tasks
+        self.unplaced -= claims.tasks
+
+
+class Fifo:
+    """Jobs that wait for a scheduler, first come first served."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._jobs: deque[Pending] = deque()
+        self._idle: Any = None
+
+    def put(self, pending: Pending) -> None:
+        """Let a job wait at the tail."""
+        if self._idle is not None:
+            waiting, self._idle = self._idle, None
+            waiting.succeed(pending)
+        else:
+            self._jobs.append(pending)
+
+    def get(self) -> Any:
+        """Give an event whose value is the next job."""
+        event = self._clock.event()
+        if self._jobs:
+            event.succeed(self._jobs.popleft())
+        else:
+            self._idle = event
+        return event
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionTime:
+    """How long a scheduler thinks: ``t_job + t_task * containers``, in seconds (Omega, EuroSys 2013, section 4).
+
+    Attributes
+    ----------
+    t_job_s, t_task_s : float or mapping
+        One number, or one for each workload class.
+    """
+
+    t_job_s: float | Mapping[str, float] = 0.1
+    t_task_s: float | Mapping[str, float] = 0.005
+
+    def __call__(self, pending: Pending) -> float:
+        """Give the seconds that an attempt to place what is left of a job takes."""
+        workload = pending.job.workload
+        t_job_s, t_task_s = self.t_job_s, self.t_task_s
+        if not isinstance(t_job_s, float):
+            t_job_s = self._of_class(t_job_s, workload)
+        if not isinstance(t_task_s, float):
+            t_task_s = self._of_class(t_task_s, workload)
+        return t_job_s + t_task_s * pending.unplaced
+
+    @staticmethod
+    def _of_class(times_s: Mapping[str, float], workload: str) -> float:
+        try:
+            return times_s[workload]
+        except KeyError:
+            named = ", ".join(sorted(times_s))
+            raise UserError(f"decision times are given for {named}, and a job is of class {workload!r}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """When a scheduler tries again, and when no more (the Omega simulator's rules).
+
+    Attributes
+    ----------
+    retry_s : float
+        How long a job with containers left waits before it joins the tail of the queue again.
+    fruitless : int
+        A job of which not one container was placed is given up after more attempts than this.
+    attempts : int
+        Any job is given up after more attempts than this.
+    """
+
+    retry_s: float = 1.0
+    fruitless: int = 100
+    attempts: int = 1000
+
+    def ends(self, pending: Pending) -> bool:
+        """Say whether a job is to be given up."""
+        if pending.attempts > self.attempts:
+            return True
+        return pending.attempts > self.fruitless and pending.unplaced == pending.job.tasks
+
+
+class Scheduler:
+    """One scheduler of a cell.
+
+    Parameters
+    ----------
+    name : str
+        Its group and its number in it, for instance ``batch/0``.
+    clock, cell : Clock, Cell
+        What the world gives.
+    placer : Placer
+        Where containers go.
+    concurrency : callable
+        How it gets along with the others.
+    decision_time : callable
+        How long it thinks about a job.
+    patience : Patience
+        How long it keeps trying.
+    log : Log
+        What it tells.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        cell: Cell,
+        placer: Placer,
+        concurrency: Concurrency,
+        decision_time: DecisionTime,
+        patience: Patience,
+        log: Log,
+    ) -> None:
+        self.name = name
+        self.queue = Fifo(clock)
+        self._clock, self._cell, self._placer = clock, cell, placer
+        self._concurrency, self._decision_time, self._patience, self._log = concurrency, decision_time, patience, log
+
+    def run(self) -> Process:
+        """Take one job after another."""
+        self._log.say(self._clock.now, Event.SCHEDULER, scheduler=self.name)
+        while True:
+            pending = yield self.queue.get()
+            yield from self._attempt(pending)
+            if not pending.unplaced:
+                continue
+            if self._patience.ends(pending):
+                self._cell.give_up(pending)
+            else:
+                self._clock.process(self._retry(pending))
+
+    def _attempt(self, pending: Pending) -> Process:
+        """Try once to place what is left of a job."""
+        think_s = self._decision_time(pending)
+        pending.attempts += 1
+        now, job = self._clock.now, pending.job
+        self._log.say(
+            now,
+            Event.ATTEMPTED,
+            job=job.id,
+            workload=job.workload,
+            scheduler=self.name,
+            again=job.resubmission,
+            attempt=pending.attempts,
+            tasks=pending.unplaced,
+            seconds=think_s,
+            age_s=now - pending.since_s,
+        )
+        outcome = yield from self._concurrency(self._clock, self._cell, think_s, self._plan, pending)
+        if outcome is not None:
+            for claims in outcome.accepted:
+                pending.granted(claims)
+
+    def _plan(self, pending: Pending) -> list[Claims]:
+        """Decide, on the cell as it is now, where what is left of a job goes."""
+        view = self._cell.snapshot()
+        groups = pending.job.groups
+        transaction = []
+        for number, left in enumerate(pending.left):
+            if not left:
+                continue
+            task = groups[number].task
+            hosts, counts = self._placer.place(view, task, left)
+            if hosts.size:
+                transaction.append(self._cell.claims(task, hosts, counts, number))
+                if number + 1 < len(groups):
+                    view = view.after(task, hosts, counts)
+        return transaction
+
+    def _retry(self, pending: Pending) -> Process:
+        yield self._clock.timeout(self._patience.retry_s)
+        self.queue.put(pending)

@@ -1,0 +1,53 @@
+"""What a world hands to a scheduler. A scheduler never knows which world it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any, Protocol
+
+from policies.cell import Claims, ClusterView, Commit, Conflict, IntArray
+from policies.requests import Task
+
+#: A process in SimPy's sense: it yields events and is resumed with their values.
+Process = Generator[Any, Any, Any]
+
+
+class Clock(Protocol):
+    """Time, and a way to wait for it. A ``simpy.Environment`` is one."""
+
+    @property
+    def now(self) -> float:
+        """Give the time in seconds."""
+        ...
+
+    def timeout(self, delay: float) -> Any:
+        """Give an event that happens `delay` seconds from now."""
+        ...
+
+    def event(self) -> Any:
+        """Give an event that happens when its ``succeed(value)`` is called."""
+        ...
+
+    def process(self, generator: Process) -> Any:
+        """Let a process run beside the others."""
+        ...
+
+
+class Cell(Protocol):
+    """The books, and the hosts behind them."""
+
+    def snapshot(self) -> ClusterView:
+        """Give the cell as it is now."""
+        ...
+
+    def claims(self, task: Task, hosts: IntArray, counts: IntArray, group: int) -> Claims:
+        """Write down what was decided on the present snapshot."""
+        ...
+
+    def commit(self, pending: Any, transaction: Sequence[Claims], conflict: Conflict, commit: Commit) -> Any:
+        """Ask for a transaction; gives an event whose value is the `Outcome`. What is granted starts."""
+        ...
+
+    def give_up(self, pending: Any) -> None:
+        """Take note that nobody will try again to place what is left of a job."""
+        ...

@@ -1,0 +1,404 @@
+"""The tank: jobs arrive, schedulers decide, containers run for as long as the trace says, hosts come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from policies.cell import Claims, Commit, Conflict, IntArray, Ledger
+from policies.cell.audit import check
+from policies.errors import UserError
+from policies.log import Event, Log
+from policies.placement import Placer
+from policies.requests import Group, Job, Task
+from policies.scheduling import Architecture, Dispatcher, Pending, Settings
+from policies.scheduling.world import Process
+from traces.hosts import HostEvent, Hosts
+from traces.trace import OPEN_ENDED, Arrival, Recorded, RunTime
+
+#: Looks at every host's load in a run; when there are twice as many, they become half as frequent.
+SAMPLES = 240
+
+
+@dataclass(frozen=True)
+class TankOptions:
+    """How a run goes, apart from who schedules what on which hosts.
+
+    Attributes
+    ----------
+    until_s : float, optional
+        When it ends; without, when nothing is left to happen.
+    sample_s : float
+        How often the load of every host is looked at, to begin with.
+    restart_lost : bool
+        Whether containers that lose their host are submitted again, from the beginning. False where the trace
+        itself tells what was submitted again.
+    audit : bool
+        Whether the books are checked after every event. Slow.
+    """
+
+    until_s: float | None = None
+    sample_s: float = 1.0
+    restart_lost: bool = True
+    audit: bool = False
+
+
+class Waiting(NamedTuple):
+    """A job of which some containers have no host yet, and what the future holds for it."""
+
+    pending: Pending
+    run_s: tuple[RunTime, ...]  # one entry per group of the job
+    used: list[int]  # how many of each group's run times are used up
+
+
+class Running:
+    """Containers that started together and will end together."""
+
+    __slots__ = ("counts", "hosts", "job", "recorded", "run_s", "scheduler", "since_s", "task")
+
+    def __init__(
+        self,
+        job: Job,
+        scheduler: str,
+        task: Task,
+        hosts: IntArray,
+        counts: IntArray,
+        run_s: float,
+        since_s: float,
+        recorded: bool = False,
+    ) -> None:
+        self.job, self.scheduler, self.task, self.hosts, self.counts = job, scheduler, task, hosts, counts
+        self.run_s, self.since_s, self.recorded = run_s, since_s, recorded
+
+
+class Tank:
+    """A simulated cell and everything that happens in it.
+
+    Parameters
+    ----------
+    hosts : Hosts
+        The machines.
+    architecture, settings : Architecture, Settings
+        Who schedules, and how.
+    placer : callable
+        Gives the placer of the scheduler of that name.
+    log : Log
+        Where it is written down.
+    options : TankOptions
+        How the run goes.
+    """
+
+    def __init__(
+        self,
+        hosts: Hosts,
+        architecture: Architecture,
+        settings: Settings,
+        placer: Callable[[str], Placer],
+        log: Log,
+        options: TankOptions,
+    ) -> None:
+        self.env = simpy.Environment()
+        self.ledger = Ledger(hosts.capacity, hosts.alive)
+        self.snapshot = self.ledger.snapshot
+        self.claims = self.ledger.claims
+        self._hosts = hosts
+        self._largest = hosts.largest()
+        self._fits_somewhere: dict[Task, bool] = {}
+        self._log, self._options = log, options
+        log.levels = self.ledger.levels()
+        self._waiting: dict[Job, Waiting] = {}
+        self._running: dict[Running, None] = {}
+        self._dispatcher = Dispatcher(architecture, settings, placer, self.env, self, log)
+
+    # -- before the run -------------------------------------------------------------------------------------
+
+    def prefill_recorded(self, recorded: Iterable[Recorded]) -> None:
+        """Let containers run from the beginning on the hosts where a trace recorded them."""
+        for entry in recorded:
+            job = Job(entry.job, 0.0, entry.workload, (Group(entry.task, entry.hosts.size),))
+            self._prefill(job, entry.task, entry.hosts, entry.run_s, recorded=True)
+
+    def prefill(self, arrivals: Iterable[Arrival], placer: Placer, source: str) -> None:
+        """Let jobs run from the beginning, placed by `placer` whoever schedules the rest.
+
+        Raises
+        ------
+        UserError
+            If they do not fit, or a job of them comes later than at the beginning.
+        """
+        for job, run_s in arrivals:
+            if job.submit_s > 0:
+                raise UserError(f"{source}: job {job.id!r} is submitted at {job.submit_s:g} s; prefill is there at 0")
+            for group, runs in zip(job.groups, run_s, strict=True):
+                hosts, counts = placer.place(self.snapshot(), group.task, group.count)
+                if counts.sum() < group.count:
+                    raise UserError(f"{source}: job {job.id!r} finds no room for {group.count - counts.sum()} containers")
+                self._prefill(job, group.task, np.repeat(hosts, counts), runs, recorded=False)
+
+    def _prefill(self, job: Job, task: Task, each: IntArray, run_s: RunTime, *, recorded: bool) -> None:
+        hosts, counts = np.unique(each, return_counts=True)
+        self.ledger.place(task, hosts, counts)
+        for part_hosts, part_counts, run in _by_run_time(each, run_s):
+            self._run(Running(job, "", task, part_hosts, part_counts, run, 0.0, recorded))
+        self._log.say(
+            0.0,
+            Event.PREFILLED,
+            job=job.id,
+            workload=job.workload,
+            tasks=each.size,
+            levels=self.ledger.levels(),
+            where=(hosts, counts),
+        )
+
+    # -- the run --------------------------------------------------------------------------------------------
+
+    def run(self, arrivals: Iterator[Arrival], tick: Callable[[float], None] = lambda now: None) -> float:
+        """Replay a workload.
+
+        Parameters
+        ----------
+        arrivals : iterator of Arrival
+            In order of submission; taken one at a time.
+        tick : callable
+            Told the time now and then.
+
+        Returns
+        -------
+        float
+            The horizon: `until_s`, or when the last thing happened.
+        """
+        env, until_s = self.env, self._options.until_s
+        env.process(self._arrive(arrivals))
+        env.process(self._change_hosts(self._hosts.events))
+        env.process(self._sample(tick))
+        if self._options.audit:
+            self._run_audited(until_s)
+        else:
+            env.run(until=until_s)
+        horizon_s = self._log.last_s if until_s is None else until_s
+        for waiting in self._waiting.values():
+            if not waiting.pending.attempts:
+                self._say_of(waiting.pending, Event.UNATTEMPTED, tasks=waiting.pending.unplaced)
+        self._log.flush()
+        return horizon_s
+
+    def _arrive(self, arrivals: Iterator[Arrival]) -> Process:
+        env = self.env
+        for arrival in arrivals:
+            wait_s = arrival.job.submit_s - env.now
+            if wait_s > 0:
+                yield env.timeout(wait_s)
+            self._submit(arrival)
+
+    def _submit(self, arrival: Arrival) -> None:
+        job = arrival.job
+        feasible = all([self._fits_on_some_host(group.task) for group in job.groups])
+        pending = self._dispatcher.submit(job) if feasible else None
+        if pending is not None:
+            self._waiting[job] = Waiting(pending, arrival.run_s, [0] * len(job.groups))
+        self._log.say(
+            self.env.now,
+            Event.SUBMITTED if pending is not None else Event.INFEASIBLE,
+            job=job.id,
+            workload=job.workload,
+            scheduler=pending.scheduler if pending is not None else "",
+            again=job.resubmission,
+            tasks=job.tasks,
+            remaining=job.tasks,
+        )
+
+    def _fits_on_some_host(self, task: Task) -> bool:
+        fits = self._fits_somewhere.get(task)
+        if fits is None:
+            need = np.array(task.need)[:, None]
+            fits = self._fits_somewhere[task] = bool((self._largest >= need).all(axis=0).any())
+        return fits
+
+    # -- what schedulers ask for (`policies.scheduling.world.Cell`) -------------------------------------------
+
+    def commit(self, pending: Pending, transaction: Sequence[Claims], conflict: Conflict, commit: Commit) -> Any:
+        """Ask the books for a transaction and start what is granted."""
+        outcome = self.ledger.commit(transaction, conflict, commit)
+        remaining = pending.unplaced - outcome.placed
+        self._say_of(
+            pending,
+            Event.CONFLICTED if outcome.conflicted else Event.COMMITTED,
+            tasks=outcome.placed,
+            conflicted=outcome.conflicted,
+            remaining=remaining,
+        )
+        _, run_s, used = self._waiting[pending.job]
+        for claims in outcome.accepted:
+            begin = used[claims.group]
+            used[claims.group] = begin + claims.tasks
+            self._start(pending, claims, run_s[claims.group], begin)
+        if not remaining:
+            del self._waiting[pending.job]
+        return self.env.event().succeed(outcome)
+
+    def give_up(self, pending: Pending) -> None:
+        """Forget a job that nobody will try again to place."""
+        del self._waiting[pending.job]
+        self._say_of(pending, Event.ABANDONED, tasks=pending.unplaced, remaining=pending.unplaced)
+
+    def _say_of(self, pending: Pending, event: Event, **what: Any) -> None:
+        """Write a row about a job that a scheduler has."""
+        now, job = self.env.now, pending.job
+        self._log.say(
+            now,
+            event,
+            job=job.id,
+            workload=job.workload,
+            scheduler=pending.scheduler,
+            again=job.resubmission,
+            attempt=pending.attempts,
+            age_s=now - pending.since_s,
+            **what,
+        )
+
+    # -- containers -----------------------------------------------------------------------------------------
+
+    def _start(self, pending: Pending, claims: Claims, run_s: RunTime, begin: int) -> None:
+        now, job = self.env.now, pending.job
+        if isinstance(run_s, float):
+            self._run(Running(job, pending.scheduler, claims.task, claims.hosts, claims.counts, run_s, now))
+        else:
+            each = np.repeat(claims.hosts, claims.counts)
+            for hosts, counts, run in _by_run_time(each, run_s[begin : begin + claims.tasks]):
+                self._run(Running(job, pending.scheduler, claims.task, hosts, counts, run, now))
+            run_s = float("nan")
+        self._say_of(
+            pending,
+            Event.STARTED,
+            tasks=claims.tasks,
+            seconds=run_s,
+            levels=self.ledger.levels(),
+            where=(claims.hosts, claims.counts),
+        )
+
+    def _run(self, running: Running) -> None:
+        self._running[running] = None
+        if running.run_s != OPEN_ENDED:
+            self.env.timeout(running.run_s, running).callbacks.append(self._end)
+
+    def _end(self, event: simpy.Event) -> None:
+        running = event.value
+        if running.hosts.size:
+            del self._running[running]
+            self._leave(running, Event.FINISHED, running.hosts, running.counts)
+
+    def _leave(self, running: Running, why: Event, hosts: IntArray, counts: IntArray) -> None:
+        """Give back the room of containers and say so."""
+        self.ledger.release(running.task, hosts, counts)
+        now, job = self.env.now, running.job
+        self._log.say(
+            now,
+            why,
+            job=job.id,
+            workload=job.workload,
+            scheduler=running.scheduler,
+            again=job.resubmission,
+            tasks=int(counts.sum()),
+            seconds=now - running.since_s,
+            age_s=now - job.submit_s,
+            host=int(hosts[0]) if hosts.size == 1 else -1,
+            levels=self.ledger.levels(),
+            where=(hosts, counts),
+        )
+
+    # -- hosts ----------------------------------------------------------------------------------------------
+
+    def _change_hosts(self, events: Iterable[HostEvent]) -> Process:
+        for event in events:
+            if event.t_s > self.env.now:
+                yield self.env.timeout(event.t_s - self.env.now)
+            was_alive = bool(self.snapshot().alive[event.host])
+            self.ledger.set_host(event.host, alive=event.alive, capacity=event.capacity)
+            if event.alive:
+                what = Event.HOST_RESIZED if was_alive else Event.HOST_JOINED
+            else:
+                what = Event.HOST_LOST
+            self._log.say(self.env.now, what, host=event.host, levels=self.ledger.levels())
+            if not event.alive:
+                self._lose(event.host)
+
+    def _lose(self, host: int) -> None:
+        """End what runs on a host that went away."""
+        for running in list(self._running):
+            gone = running.hosts == host
+            if not gone.any():
+                continue
+            counts = running.counts[gone]
+            running.hosts, running.counts = running.hosts[~gone], running.counts[~gone]
+            if not running.hosts.size:
+                del self._running[running]
+            self._leave(running, Event.KILLED, np.array([host]), counts)
+            if self._options.restart_lost:
+                job = running.job
+                again = Job(job.id, self.env.now, job.workload, (Group(running.task, int(counts.sum())),), True)
+                self._submit(Arrival(again, (running.run_s,)))
+
+    # -- looking --------------------------------------------------------------------------------------------
+
+    def _sample(self, tick: Callable[[float], None]) -> Process:
+        """Look at every host's load, ever more rarely, so that a run of any length has enough looks and not too many."""
+        every_s, looks, view = self._options.sample_s, 0, self.snapshot()
+        while True:
+            load = ((view.capacity - view.free) * view.per_capacity).astype(np.float32)
+            self._log.say(self.env.now, Event.SAMPLED, seconds=every_s, where=load)
+            tick(self.env.now)
+            looks += 1
+            if looks == 2 * SAMPLES:
+                looks, every_s = SAMPLES, 2 * every_s
+            if self.env.peek() == float("inf"):
+                return
+            # Always at whole multiples, so that every second look of the finer grid is on the coarser one.
+            yield self.env.timeout((self.env.now // every_s + 1) * every_s - self.env.now)
+
+    def _run_audited(self, until_s: float | None) -> None:
+        end_s = float("inf") if until_s is None else until_s
+        while self.env.peek() < end_s:
+            self.env.step()
+            self.check()
+
+    def check(self) -> None:
+        """Assert that the books say what runs."""
+        running, recorded = (
+            [(r.task, r.hosts.tolist(), r.counts.tolist()) for r in self._running if r.recorded is kind]
+            for kind in (False, True)
+        )
+        check(self.snapshot(), running, recorded)
+
+
+def _by_run_time(each: IntArray, run_s: RunTime) -> Iterator[tuple[IntArray, IntArray, float]]:
+    """Group containers that end together.
+
+    Parameters
+    ----------
+    each : ndarray of int, shape (n,)
+        The host of every container.
+    run_s : float or ndarray of float, shape (n,)
+        How long they run.
+
+    Yields
+    ------
+    hosts, counts : ndarray of int, shape (m,)
+        Different hosts, and how many containers on each.
+    run_s : float
+        How long they run.
+    """
+    if isinstance(run_s, float):
+        yield *np.unique(each, return_counts=True), run_s
+        return
+    lengths: NDArray[np.float64] = run_s
+    order = lengths.argsort(kind="stable")
+    ordered = lengths[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    for begin, end in zip(starts, [*starts[1:], lengths.size], strict=True):
+        hosts, counts = np.unique(each[order[begin:end]], return_counts=True)
+        yield hosts, counts, float(ordered[begin])

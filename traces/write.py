@@ -1,0 +1,116 @@
+"""Writing a workload in the native format, so that it can be kept, looked at and replayed."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from policies.errors import UserError
+from traces.native import MODELLED, REQUIRED
+from traces.trace import Arrival
+from traces.units import GPU_MILLI, MILLI
+
+COLUMNS = (*REQUIRED, *MODELLED)
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+
+#: Rows that are held before they are written.
+_ROWS_AT_ONCE = 2**14
+
+_Row = tuple[str, float, str, int, float, float, int, float, int]
+
+
+def write_native(arrivals: Iterable[Arrival], path: Path) -> int:
+    """Write jobs as a native trace, one after the other: memory does not grow with their number.
+
+    Parameters
+    ----------
+    arrivals : iterable of Arrival
+        In order of submission.
+    path : Path
+        The suffix says the format, one of `SUFFIXES`. The file is there only once it is whole.
+
+    Returns
+    -------
+    int
+        How many jobs were written.
+
+    Raises
+    ------
+    UserError
+        If the suffix is none of the three, or a job's name cannot be read back (it is empty or has a line end or a
+        NUL in it).
+
+    Notes
+    -----
+    Containers of a job that differ, in what they ask for or in how long they run, become rows of their own with the
+    same job and submission time. Numbers are written with all their digits: what is read back is equal. What the
+    native format has no words for is lost: machines, containers that run at the beginning, and which job is a
+    resubmission; and two jobs of one name, workload and submission time in a row are read back as one.
+    """
+    if not path.name.endswith(SUFFIXES):
+        raise UserError(f"{path}: cannot tell the format from the name; it ends in {', '.join(SUFFIXES)}")
+    jobs = 0
+
+    def rows() -> Iterator[_Row]:
+        nonlocal jobs
+        for arrival in arrivals:
+            yield from _rows(arrival, path)
+            jobs += 1
+
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with ExitStack() as stack:
+            write = _parquet(part, stack) if path.suffix == ".parquet" else _csv(part, stack, path.suffix == ".gz")
+            every = rows()
+            while some := list(islice(every, _ROWS_AT_ONCE)):
+                write(some)
+        os.replace(part, path)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return jobs
+
+
+def _rows(arrival: Arrival, path: Path) -> Iterator[_Row]:
+    job = arrival.job
+    for name in (job.id, job.workload):
+        if not name or not {"\n", "\r", "\0"}.isdisjoint(name):
+            raise UserError(f"{path}: the native format has no way to write the name {name!r}")
+    for (task, count), run_s in zip(job.groups, arrival.run_s, strict=True):
+        cpu_milli, memory_bytes, gpu_milli = task.need
+        alike = [(run_s, count)] if isinstance(run_s, float) else zip(*np.unique(run_s, return_counts=True), strict=True)
+        for duration_s, tasks in alike:
+            yield (
+                job.id, float(job.submit_s), job.workload, int(tasks), float(duration_s),
+                cpu_milli / MILLI, memory_bytes, gpu_milli / GPU_MILLI, task.priority,
+            )  # fmt: skip
+
+
+def _csv(part: Path, stack: ExitStack, gzipped: bool) -> Callable[[list[_Row]], object]:
+    file: Any = stack.enter_context(part.open("wb"))
+    if gzipped:
+        # Without name and time in it, so that the same jobs are the same bytes.
+        file = stack.enter_context(gzip.GzipFile("", "wb", fileobj=file, mtime=0))
+    writer = csv.writer(stack.enter_context(io.TextIOWrapper(file, "utf-8", newline="")), lineterminator="\n")
+    writer.writerow(COLUMNS)
+    return writer.writerows
+
+
+def _parquet(part: Path, stack: ExitStack) -> Callable[[list[_Row]], object]:
+    import pyarrow as pa  # only where it is used: it costs a tenth of a start-up
+    import pyarrow.parquet as pq
+
+    whole, real, text = pa.int64(), pa.float64(), pa.string()
+    schema = pa.schema(list(zip(COLUMNS, (text, real, text, whole, real, real, whole, real, whole), strict=True)))
+    writer = stack.enter_context(pq.ParquetWriter(part, schema))
+    return lambda rows: writer.write_table(pa.table(list(zip(*rows, strict=True)), schema=schema))
