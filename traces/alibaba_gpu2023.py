@@ -205,3 +205,6 @@ def looks_like(path: Path) -> bool:
         return set(REQUESTS).issubset(column_names(path))
     except UserError:
         return False
+
+
+READER = AlibabaGpu2023

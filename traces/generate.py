@@ -24,20 +24,23 @@ others as they were, and adding a class leaves the other classes as they were.
 
 The default workload
 --------------------
-`DEFAULT` is for trying things out: it fills 1,000 hosts to about two thirds within an hour and has the shape of the
-published workloads, at a smaller scale. Its numbers:
+`DEFAULT` is for trying things out: about 3,000 jobs of 39,000 containers within an hour, with the shape of published
+workloads at a smaller scale. In the second half of the hour about two thirds of the CPU of its hosts are allocated,
+after an hour nobody comes any more, and within another hour all have ended. Its numbers:
 
-- 1,000 hosts of 16 cores and 64 GiB. Assumed: 4 GiB a core, as usual to rent.
-- Two classes, 2,700 batch and 300 service jobs an hour, Poisson. More than 80 % of the jobs are batch and 55 to 80 %
-  of the resources go to service jobs: Schwarzkopf et al., "Omega", EuroSys 2013, section 2 and figure 2. The rates
-  themselves are assumed, three times those of its figure 3, so that an hour has something to show.
-- Numbers of tasks: lognormal with a median of 3 (batch) and 10 (service) and a heavy tail (sigma 1.6 and 1.3). Assumed,
-  after the shape of Omega's figure 4: most jobs are small, and a tail of a few per cent has 100 tasks and more.
-- Run times: lognormal, batch with a median of 150 s (80 % below 7 min), service with one of 15 min. Assumed: Omega's
-  figure 3 has 12 to 20 min for 80 % of batch jobs and a month for services, which no hour would show; ours are
-  shortened so that the cell is in a steady state in the second half of the hour.
-- Requests: batch asks for CPU (0.5 to 4 cores with 1 GiB a core or so), service for memory (0.5 to 4 cores with 4 to
-  16 GiB). Assumed; that the two differ is what makes packing in two dimensions matter.
+- 1,000 hosts of 16 cores and 64 GiB. Assumed: 4 GiB a core, as is usual to rent.
+- Two classes, on average 2,700 batch and 300 service jobs, which come independently of one another (exponential).
+  That more than 80 % of the jobs are batch and 55 to 80 % of the resources go to service jobs is from Schwarzkopf et
+  al., "Omega", EuroSys 2013, section 2 and figure 2 (ours: 90 %, and 55 % of the CPU). The rates are assumed; 80 % of
+  the gaps between batch jobs are below 2.1 s, in Omega's figure 3 below 4 to 7 s.
+- Tasks of a job: half of the batch jobs have at most 3 and one in a hundred more than 120, half of the service jobs
+  at most 10 and one in a hundred more than 150. Assumed, after the shape of Omega's figure 4: most jobs are small and
+  there is a tail of a hundred tasks and more. It ends at 500 and 400, so that no single job fills the cell.
+- Run times: half of the batch containers run at most 2 min and 80 % at most 7 min; half of the services at most
+  18 min, the longest an hour. Assumed: in Omega's figure 3 it is 12 to 20 min for 80 % of the batch jobs and up to a
+  month for services, which no hour could show.
+- Requests: batch containers ask for CPU (0.5 to 4 cores and 0.5 to 4 GiB), services for memory (0.5 to 4 cores and 4
+  to 16 GiB). Assumed; that the two are unlike is what makes it matter which goes beside which.
 """
 
 from __future__ import annotations
@@ -47,6 +50,7 @@ import heapq
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -69,6 +73,11 @@ MOST_TASKS = 2**31 - 1
 MOST_OF_A_RESOURCE = 2.0**53
 
 FloatArray = NDArray[np.float64]
+
+
+def _demand(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
 
 
 class Marginal(Protocol):
@@ -192,9 +201,9 @@ class Quantiles:
         _demand(len(self.points) > 1, "points must be two or more")
         shares, values = zip(*self.points, strict=True)
         _demand(shares[0] == 0 and shares[-1] == 1, "points must begin at share 0 and end at share 1")
-        _demand(all(a < b for a, b in zip(shares, shares[1:], strict=False)), "points must have rising shares")
-        _demand(all(a <= b for a, b in zip(values, values[1:], strict=False)), "points must not have falling values")
-        _demand(0 <= values[0] and values[-1] < math.inf, "points must have values of 0 or more")
+        _demand(all(a < b for a, b in pairwise(shares)), "points must have rising shares")
+        _demand(all(a <= b for a, b in pairwise(values)), "points must not have falling values")
+        _demand(values[0] >= 0 and values[-1] < math.inf, "points must have values of 0 or more")
 
     def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw `n` numbers."""
@@ -203,8 +212,7 @@ class Quantiles:
 
     def expected(self) -> float:
         """Give the mean: of each straight piece its middle."""
-        pieces = zip(self.points, self.points[1:], strict=False)
-        return math.fsum((q - p) * (low + high) / 2 for (p, low), (q, high) in pieces)
+        return math.fsum((q - p) * (low + high) / 2 for (p, low), (q, high) in pairwise(self.points))
 
 
 #: The laws by the names they have in a file.
@@ -320,16 +328,16 @@ DEFAULT = WorkloadSpec(
         ClassSpec(
             "batch",
             interarrival_s=Exponential(3600 / 2700),
-            tasks=Lognormal(median=3.0, sigma=1.6),
-            duration_s=Lognormal(median=150.0, sigma=1.2),
+            tasks=Quantiles(((0.0, 1.0), (0.5, 3.0), (0.8, 8.0), (0.95, 30.0), (0.99, 120.0), (1.0, 500.0))),
+            duration_s=Quantiles(((0.0, 5.0), (0.5, 120.0), (0.8, 420.0), (0.99, 1500.0), (1.0, 3000.0))),
             cpus=Empirical((0.5, 1.0, 1.0, 2.0, 2.0, 4.0)),
             memory_bytes=Empirical((0.5 * GIB, 1.0 * GIB, 1.0 * GIB, 2.0 * GIB, 2.0 * GIB, 4.0 * GIB)),
         ),
         ClassSpec(
             "service",
             interarrival_s=Exponential(3600 / 300),
-            tasks=Lognormal(median=10.0, sigma=1.3),
-            duration_s=Lognormal(median=900.0, sigma=0.9),
+            tasks=Quantiles(((0.0, 1.0), (0.5, 10.0), (0.9, 40.0), (0.99, 150.0), (1.0, 400.0))),
+            duration_s=Quantiles(((0.0, 60.0), (0.5, 1080.0), (0.9, 2640.0), (1.0, 3600.0))),
             cpus=Empirical((0.5, 1.0, 2.0, 2.0, 4.0, 4.0)),
             memory_bytes=Empirical((4.0 * GIB, 4.0 * GIB, 8.0 * GIB, 8.0 * GIB, 16.0 * GIB, 16.0 * GIB)),
         ),
@@ -361,17 +369,6 @@ class Generated(Trace):
         super().__init__(path, rejects)
         self.spec, self.seed = spec, seed
         self._position = 0.0
-
-    @classmethod
-    def of(cls, name: str, seed: int, rejects: Rejects) -> Generated:
-        """Draw the workload of this name: ``default``, or a TOML file.
-
-        Raises
-        ------
-        UserError
-            If the file cannot be used.
-        """
-        return cls(read_spec(Path(name)), seed, rejects, Path(name))
 
     def arrivals(self) -> Iterator[Arrival]:
         """Yield the jobs in order of submission."""
@@ -422,6 +419,18 @@ def read_spec(path: Path) -> WorkloadSpec:
     return WorkloadSpec.from_dict(plain, str(path))
 
 
+def open_generated(name: str, seed: int, rejects: Rejects) -> Generated:
+    """Draw the workload of this name: ``default``, or a TOML file.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be used.
+    """
+    path = Path(name)
+    return Generated(read_spec(path), seed, rejects, path)
+
+
 def _arrivals(one: ClassSpec, span_s: float, seed: int) -> Iterator[Arrival]:
     """Draw the jobs of a class, a block at a time."""
 
@@ -469,11 +478,6 @@ class _At(NamedTuple):
             return kind(**values)
         except ValueError as error:
             raise self.wrong(str(error)) from None
-
-
-def _demand(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise ValueError(otherwise)
 
 
 def _number(text: str) -> float:

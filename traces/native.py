@@ -137,4 +137,5 @@ def looks_like(path: Path) -> bool:
     """Say whether this may be a native trace: any single file may, and what is wrong with it is told when it is read."""
     return path.is_file()
 
+
 READER = Native

@@ -8,7 +8,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def write_native(arrivals: Iterable[Arrival], path: Path) -> int:
     Returns
     -------
     int
-        How many jobs were written.
+        How many rows were written.
 
     Raises
     ------
@@ -58,27 +58,21 @@ def write_native(arrivals: Iterable[Arrival], path: Path) -> int:
     """
     if not path.name.endswith(SUFFIXES):
         raise UserError(f"{path}: cannot tell the format from the name; it ends in {', '.join(SUFFIXES)}")
-    jobs = 0
-
-    def rows() -> Iterator[_Row]:
-        nonlocal jobs
-        for arrival in arrivals:
-            yield from _rows(arrival, path)
-            jobs += 1
-
+    written = 0
     part = path.with_name(f"{path.name}.part")
     try:
         with ExitStack() as stack:
             write = _parquet(part, stack) if path.suffix == ".parquet" else _csv(part, stack, path.suffix == ".gz")
-            every = rows()
-            while some := list(islice(every, _ROWS_AT_ONCE)):
+            rows = chain.from_iterable(_rows(arrival, path) for arrival in arrivals)
+            while some := list(islice(rows, _ROWS_AT_ONCE)):
                 write(some)
+                written += len(some)
         os.replace(part, path)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from None
     finally:
         part.unlink(missing_ok=True)
-    return jobs
+    return written
 
 
 def _rows(arrival: Arrival, path: Path) -> Iterator[_Row]:

@@ -34,6 +34,8 @@ class RandomFirstFit:
         hosts, wanted = self._draw(k, len(view))
         counts = np.minimum(wanted, view.slots(task, hosts))
         left = k - int(np.add.reduce(counts))
+        if not left:
+            return hosts, counts
         # While most hosts have room, drawing again is cheaper than looking at all of them.
         while 0 < left < k // 4:
             hosts, counts, accepted = self._draw_again(view, task, hosts, counts, left)
@@ -41,7 +43,8 @@ class RandomFirstFit:
                 break
             left -= accepted
         if not left:
-            return hosts, counts
+            some = counts > 0
+            return hosts[some], counts[some]
         return self._draw_rest(view.slots(task), hosts, counts, left)
 
     def _draw_again(
