@@ -365,6 +365,8 @@ class Tank:
         while self.env.peek() < end_s:
             self.env.step()
             self.check()
+        if until_s is not None:
+            self.env.run(until=until_s)
 
     def check(self) -> None:
         """Assert that the books say what runs."""

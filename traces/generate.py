@@ -70,7 +70,7 @@ BLOCK = 4096
 
 #: What a heavy tail is cut at, so that every number fits in the books.
 MOST_TASKS = 2**31 - 1
-MOST_OF_A_RESOURCE = 2.0**53
+MOST_OF_A_RESOURCE = 2.0**52
 
 FloatArray = NDArray[np.float64]
 

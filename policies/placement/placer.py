@@ -64,7 +64,7 @@ def best_rows(score: Score, view: ClusterView, task: Task, k: int, scores: Float
     goes through as it fills, :math:`s_h(0), s_h(1), …`, do not depend on the others, and always taking the
     best head of these sequences yields the same containers as the `k` largest of their running minima
     :math:`\\min_{i \\le j} s_h(i)`: a score above its predecessors' minimum is taken at once after them. Only the `k`
-    hosts with the best first score can be among them, and they are looked at twice as deep until none is used up.
+    hosts with the best first score can be among them, and they are looked at deeper and deeper until none is used up.
     """
     if scores is None:
         scores = usable_scores(score, view, task)
@@ -76,7 +76,8 @@ def best_rows(score: Score, view: ClusterView, task: Task, k: int, scores: Float
     if not rows.size:
         return NOWHERE
     _refuse_nan(scores[rows].max(), score)
-    depth = 2
+    # Vectors of a few hundred cost no more than short ones, so few rows are looked at deeper at once.
+    depth = min(k, max(2, 256 // rows.size))
     while True:
         deep = np.tile(rows, depth)
         level = np.repeat(np.arange(depth), rows.size)
@@ -85,10 +86,10 @@ def best_rows(score: Score, view: ClusterView, task: Task, k: int, scores: Float
         order = np.lexsort((level, deep, -least))[:k]
         taken = deep[order[least[order] > -np.inf]]
         hosts, counts = np.unique(taken, return_counts=True)
-        if not (counts == depth).any():
+        if depth >= k or not (counts == depth).any():
             return hosts, counts
         # Looking deeper only adds better places: hosts that got nothing now will get nothing then.
-        rows, depth = hosts, depth * 2
+        rows, depth = hosts, min(k, depth * 4)
 
 
 def _best_heads(scores: FloatArray, k: int) -> IntArray:
