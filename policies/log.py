@@ -88,7 +88,7 @@ class Row(NamedTuple):
 #: Takes batches of rows; given to a world, so that no world knows where they go.
 Sink = Callable[[list[Row]], None]
 
-BATCH = 8192
+BATCH = 2048
 
 
 class Log:

@@ -294,7 +294,7 @@ class Tank:
 
     def _leave(self, running: Running, why: Event, hosts: IntArray, counts: IntArray) -> None:
         """Give back the room of containers and say so."""
-        self.ledger.release(running.task, hosts, counts)
+        tasks = self.ledger.release(running.task, hosts, counts)
         now, job = self.env.now, running.job
         self._log.say(
             now,
@@ -303,7 +303,7 @@ class Tank:
             workload=job.workload,
             scheduler=running.scheduler,
             again=job.resubmission,
-            tasks=int(counts.sum()),
+            tasks=tasks,
             seconds=now - running.since_s,
             age_s=now - job.submit_s,
             host=int(hosts[0]) if hosts.size == 1 else -1,

@@ -141,11 +141,11 @@ class Ledger:
         self._come(task, hosts, counts, int(counts.sum()))
         self._serial += 1
 
-    def release(self, task: Task, hosts: IntArray, counts: IntArray) -> None:
-        """Give back the room of containers that ended."""
-        steps = self._steps[task]
-        before = self._step(steps.go, hosts, counts)
-        self._load.changed(steps.amounts, hosts, counts, -int(np.add.reduce(counts)), before)
+    def release(self, task: Task, hosts: IntArray, counts: IntArray) -> int:
+        """Give back the room of containers that ended, and say how many they are."""
+        steps, tasks = self._steps[task], int(np.add.reduce(counts))
+        self._load.changed(steps.amounts, hosts, counts, -tasks, self._step(steps.go, hosts, counts))
+        return tasks
 
     def set_host(self, host: int, *, alive: bool, capacity: Sequence[int] | None = None) -> None:
         """Let a host join, leave or change its size (one number per entry of `RESOURCES`).

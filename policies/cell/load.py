@@ -67,10 +67,10 @@ class Load:
         """
         # With a allocated, f = c - a free and d more of n each: (a + dn)^2 - a^2 = 2 dn (c - f) + (dn)^2.
         if self._uniform:
-            count_squares = int(counts.dot(counts))
+            count_squares, free = int(counts.dot(counts)), before.dot(counts).tolist()
             sign = 1 if tasks > 0 else -1
             for axis, amount in enumerate(amounts):
-                held = tasks * self._each[axis] - sign * int(counts.dot(before[axis]))
+                held = tasks * self._each[axis] - sign * free[axis]
                 self._total[axis] += amount * tasks
                 self._squares[axis] += amount * (2 * held + amount * count_squares)
             return

@@ -162,6 +162,12 @@ class ClusterView:
         assert slots is not None
         return np.maximum(slots, 0, out=slots)
 
+    def all_fit(self, task: Task, hosts: IntArray, counts: IntArray) -> bool:
+        """Say whether `counts` more of `task` fit on `hosts`, which are different, all of them."""
+        if not self.amounts(task):
+            return bool((counts <= self.slots(task, hosts)).all())
+        return bool((self.free.take(hosts, axis=1) >= self.need(task) * counts).all())
+
     def rows(self, hosts: IntArray) -> ClusterView:
         """Give the view of some hosts only, in the order given."""
         return _Rows(self, hosts, hosts.size)

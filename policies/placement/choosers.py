@@ -12,6 +12,11 @@ from policies.requests import Task
 
 Chosen = tuple[IntArray, IntArray]
 
+#: Hosts that are drawn at a time.
+DRAWS = 4096
+ONES = np.ones(DRAWS, dtype=np.int64)
+ONES.flags.writeable = False
+
 
 class RandomFirstFit:
     """Try hosts at random until one has room (the Omega simulator's policy).
@@ -28,14 +33,16 @@ class RandomFirstFit:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
+        self._drawn = np.empty(0, dtype=np.int64)
+        self._drawn_of = self._used = 0
 
     def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:
         """Choose uniformly among the hosts with room, container by container."""
         hosts, wanted = self._draw(k, len(view))
+        if view.all_fit(task, hosts, wanted):
+            return hosts, wanted
         counts = np.minimum(wanted, view.slots(task, hosts))
-        left = k - int(np.add.reduce(counts))
-        if not left:
-            return hosts, counts
+        left = k - int(counts.sum())
         # While most hosts have room, drawing again is cheaper than looking at all of them.
         while 0 < left < k // 4:
             hosts, counts, accepted = self._draw_again(view, task, hosts, counts, left)
@@ -46,6 +53,30 @@ class RandomFirstFit:
             some = counts > 0
             return hosts[some], counts[some]
         return self._draw_rest(view.slots(task), hosts, counts, left)
+
+    def _draw(self, k: int, n: int) -> Chosen:
+        """Draw `k` of `n` rows with replacement; see `_tally`."""
+        begin, end = self._used, self._used + k
+        if n != self._drawn_of or end > self._drawn.size:
+            # Many at a time: the call costs more than the numbers.
+            self._drawn, self._drawn_of = self._rng.integers(n, size=max(k, DRAWS)), n
+            begin, end = 0, k
+        self._used = end
+        return self._tally(self._drawn[begin:end].copy())
+
+    @staticmethod
+    def _tally(drawn: IntArray) -> Chosen:
+        """Give the different rows among those drawn, ascending, and how often each came."""
+        drawn.sort()
+        k = drawn.size
+        ends = (drawn[1:] != drawn[:-1]).nonzero()[0]
+        if ends.size == k - 1:
+            return drawn, ONES[:k] if k <= DRAWS else np.ones(k, dtype=np.int64)
+        ends = np.concatenate((ends, (k - 1,)))
+        times = ends.copy()
+        times[0] += 1
+        times[1:] -= ends[:-1]
+        return drawn.take(ends), times
 
     def _draw_again(
         self, view: ClusterView, task: Task, hosts: IntArray, counts: IntArray, left: int
@@ -62,26 +93,13 @@ class RandomFirstFit:
         counts = np.concatenate((counts, accepted[new])).take(order)
         return hosts.take(order), counts, int(accepted.sum())
 
-    def _draw(self, k: int, n: int) -> Chosen:
-        """Draw `k` of `n` rows with replacement: the different ones, ascending, and how often each came."""
-        drawn = (self._rng.random(k) * n).astype(np.int64)
-        drawn.sort()
-        last = np.empty(k, dtype=bool)
-        last[-1] = True
-        np.not_equal(drawn[1:], drawn[:-1], out=last[:-1])
-        ends = last.nonzero()[0]
-        times = ends.copy()
-        times[0] += 1
-        times[1:] -= ends[:-1]
-        return drawn.take(ends), times
-
     def _draw_rest(self, room: IntArray, hosts: IntArray, counts: IntArray, left: int) -> Chosen:
         chosen = np.zeros_like(room)
         chosen[hosts] = counts
         room[hosts] -= counts
         # Draws of hosts without room come to nothing, so it is enough to draw among the others.
         while left and (open_hosts := room.nonzero()[0]).size:
-            rows, wanted = self._draw(left, open_hosts.size)
+            rows, wanted = self._tally(self._rng.integers(open_hosts.size, size=left))
             hosts = open_hosts.take(rows)
             counts = np.minimum(wanted, room.take(hosts))
             chosen[hosts] += counts
