@@ -21,7 +21,7 @@ $(READY): pyproject.toml
 
 demo: $(READY)
 	@rm -rf demo
-	$(BIN)/towtank run --schedulers batch=4,service=2 --out demo
+	$(BIN)/towtank run --until 1h --schedulers batch=4,service=2 --t-job batch=0.1,service=5 --out demo
 
 test: $(READY)
 	$(BIN)/python -m pytest -m "not slow"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from policies.errors import UserError
 
 #: Small multiples beyond this number are left out and said to be.
 MOST_PANELS = 9
+
+TITLES = {"cpu": "CPU", "memory": "Memory", "gpu": "GPU"}
 
 
 def draw_all(folder: Path) -> list[Path]:
@@ -70,46 +73,88 @@ def _short(policy: str) -> str:
     return Path(policy).name if ".py" in policy else policy
 
 
-def _bars(axes: style.mpl.axes.Axes, summary: pd.DataFrame, columns: list[str], labels: list[str]) -> None:
-    """Draw one group of bars for each architecture and policy, one bar for each column: mean and range of seeds."""
+def _bars(axes: style.Axes, summary: pd.DataFrame, columns: dict[str, str]) -> None:
+    """Draw bars for each architecture and policy, one for each metric it has: mean over seeds, and their range.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    summary : DataFrame
+        One row a run.
+    columns : dict
+        The metrics, and what each is called.
+    """
     runs = summary.groupby(["architecture", "policy"], sort=False)
-    names = [f"{architecture}\n{_short(policy)}" for architecture, policy in runs.groups]
-    means, lows, highs = (getattr(runs[columns], how)() for how in ("mean", "min", "max"))
-    at, width = np.arange(len(names)), 0.8 / max(len(columns), 1)
-    for number, (column, label) in enumerate(zip(columns, labels, strict=True)):
-        mean = means[column].to_numpy(dtype=float)
-        reach = [mean - lows[column].to_numpy(dtype=float), highs[column].to_numpy(dtype=float) - mean]
-        several = summary["seed"].nunique() > 1
-        axes.barh(at + (number - (len(columns) - 1) / 2) * width, mean, width * 0.95, label=label,
-                  xerr=reach if several else None, error_kw={"lw": 0.8})  # fmt: skip
-    axes.set_yticks(at, names)
-    axes.invert_yaxis()
+    several = summary["seed"].nunique() > 1
+    classes = sorted({name.partition(".")[2] for name in summary.columns if name.startswith(("wait_mean_s.", "busyness."))})
+    colours = dict(zip([*(name for name in classes if name != "all"), *columns.values()], style.COLOURS * 9, strict=False))
+    colours["all"] = style.NEUTRAL
+    named: set[str] = set()
+    for place, (_, group) in enumerate(runs):
+        there = [column for column in columns if group[column].notna().any()]
+        width = 0.8 / max(len(there), 1)
+        for number, column in enumerate(there):
+            values = group[column].astype(float)
+            mean = values.mean()
+            axes.barh(
+                place + (number - (len(there) - 1) / 2) * width,
+                mean,
+                width * 0.95,
+                color=colours[columns[column]],
+                label=columns[column] if column not in named else None,
+                xerr=[[mean - values.min()], [values.max() - mean]] if several else None,
+                error_kw={"lw": 0.8},
+            )
+            named.add(column)
+    axes.set_yticks(range(len(runs)), [f"{architecture}\n{_short(policy)}" for architecture, policy in runs.groups])
+    axes.set_ylim(len(runs) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
-    if len(columns) > 1:
-        axes.legend(fontsize=8)
+    if len(named) > 1:
+        axes.legend(fontsize=8, ncols=len(named), loc="upper center", bbox_to_anchor=(0.5, -0.18 - 0.5 / len(runs)))
 
 
-def _named(summary: pd.DataFrame, prefix: str) -> tuple[list[str], list[str]]:
-    columns = [name for name in summary.columns if name.startswith(prefix + ".")]
-    return columns, [name[len(prefix) + 1 :] for name in columns]
+def _named(summary: pd.DataFrame, prefix: str) -> dict[str, str]:
+    return {name: name[len(prefix) + 1 :] for name in summary.columns if name.startswith(prefix + ".")}
+
+
+def _lines(logs: dict[RunKey, Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Give one run for each architecture and policy with how its line looks: colour by policy, dashes by architecture."""
+    runs = list(_firsts(logs))
+    architectures = list(dict.fromkeys(key.architecture for key, _, _ in runs))
+    policies = list(dict.fromkeys(key.policy for key, _, _ in runs))
+    for key, path, label in runs:
+        yield path, {
+            "label": label,
+            "color": style.COLOURS[policies.index(key.policy) % len(style.COLOURS)],
+            "ls": style.DASHES[architectures.index(key.architecture) % len(style.DASHES)],
+            "lw": 1.2,
+        }
+
+
+def _legend_below(figure: style.Figure, axes: style.Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), fontsize=8)
 
 
 def wait_and_busyness(summary: pd.DataFrame) -> style.Figure:
     """Draw how long jobs wait and how busy schedulers are."""
-    figure = style.new(9, 0.9 + 0.55 * len(summary.groupby(["architecture", "policy"])))
-    left, right = figure.subplots(1, 2, sharey=True)
-    _bars(left, summary, *_named(summary, "wait_mean_s"))
+    figure = style.new(9, 1.4 + 0.5 * len(summary.groupby(["architecture", "policy"])))
+    left, right = figure.subplots(1, 2)
+    _bars(left, summary, _named(summary, "wait_mean_s"))
     left.set(title="Mean wait to the first attempt", xlabel="seconds")
-    _bars(right, summary, *_named(summary, "busyness"))
+    left.set_xscale("symlog", linthresh=0.01)
+    _bars(right, summary, _named(summary, "busyness"))
     right.set(title="Busyness of the schedulers", xlabel="share of time spent thinking", xlim=(0, 1))
+    right.set_yticklabels([])
     return figure
 
 
 def conflicts(summary: pd.DataFrame) -> style.Figure:
     """Draw how many transactions conflict."""
-    figure = style.new(7, 0.9 + 0.5 * len(summary.groupby(["architecture", "policy"])))
+    figure = style.new(7, 1.3 + 0.5 * len(summary.groupby(["architecture", "policy"])))
     axes = figure.subplots()
-    _bars(axes, summary, *_named(summary, "conflict_fraction"))
+    _bars(axes, summary, _named(summary, "conflict_fraction"))
     axes.set(title="Conflict fraction", xlabel="transactions with a conflict per transaction without")
     axes.set_xlim(left=0)
     return figure
@@ -117,19 +162,18 @@ def conflicts(summary: pd.DataFrame) -> style.Figure:
 
 def allocation(logs: dict[RunKey, Path]) -> style.Figure:
     """Draw the share of each resource that is allocated over time."""
-    series = {label: _levels(path, "allocated") for _, path, label in _firsts(logs)}
-    resources = list(next(iter(series.values())).columns[1:])
-    figure = style.new(8, 1.2 + 1.8 * len(resources))
+    series = [(_levels(path, "allocated"), look) for path, look in _lines(logs)]
+    resources = list(series[0][0].columns[1:])
+    figure = style.new(8, 1.4 + 1.8 * len(resources))
     panels = figure.subplots(len(resources), 1, sharex=True, squeeze=False)[:, 0]
-    unit_s, unit = style.time_unit(max(frame["t_s"].iloc[-1] for frame in series.values()))
+    unit_s, unit = style.time_unit(max(frame["t_s"].iloc[-1] for frame, _ in series))
     for axes, resource in zip(panels, resources, strict=True):
-        for number, (label, frame) in enumerate(series.items()):
-            axes.plot(frame["t_s"] / unit_s, frame[resource], drawstyle="steps-post", lw=1.2, label=label,
-                      ls=("-", "--", ":", "-.")[number // len(style.COLOURS) % 4])  # fmt: skip
-        axes.set(title=f"{resource} allocated", ylabel="share of capacity")
+        for frame, look in series:
+            axes.plot(frame["t_s"] / unit_s, frame[resource], drawstyle="steps-post", **look)
+        axes.set(title=f"{TITLES.get(resource, resource)} allocated", ylabel="share of capacity")
         axes.set_ylim(bottom=0)
     panels[-1].set_xlabel(unit)
-    panels[0].legend(fontsize=7, ncols=2, loc="lower right")
+    _legend_below(figure, panels[0])
     return figure
 
 
@@ -146,46 +190,48 @@ def _levels(path: Path, state: str, points: int = 1000) -> pd.DataFrame:
 def wait_distribution(logs: dict[RunKey, Path]) -> style.Figure:
     """Draw how the waits are distributed, workload class by workload class."""
     columns = ["event", "attempt", "workload", "age_s"]
-    frames = {}
-    for _, path, label in _firsts(logs):
+    frames = []
+    for path, look in _lines(logs):
         frame = pq.read_table(path, columns=columns).to_pandas()
         counted = ((frame["event"] == "attempted") & (frame["attempt"] == 1)) | (frame["event"] == "unattempted")
-        frames[label] = frame[counted]
-    workloads = sorted({name for frame in frames.values() for name in frame["workload"].unique()})
-    figure = style.new(4.2 * len(workloads), 3.4)
+        frames.append((frame[counted], look))
+    workloads = sorted({name for frame, _ in frames for name in frame["workload"].unique()})
+    figure = style.new(1 + 3.6 * len(workloads), 3.6)
     panels = figure.subplots(1, len(workloads), sharey=True, squeeze=False)[0]
     for axes, workload in zip(panels, workloads, strict=True):
-        for label, frame in frames.items():
+        for frame, look in frames:
             waits = np.sort(frame.loc[frame["workload"] == workload, "age_s"].to_numpy())
-            if waits.size:
-                # On a logarithmic axis a wait of nothing has no place: it stands at a millisecond.
-                axes.step(np.maximum(waits, 1e-3), np.arange(1, waits.size + 1) / waits.size, where="post", lw=1.2,
-                          label=label)  # fmt: skip
+            # On a logarithmic axis a wait of nothing has no place: it stands at a millisecond.
+            shares = np.arange(1, waits.size + 1) / max(waits.size, 1)
+            axes.step(np.maximum(waits, 1e-3), shares, where="post", **look)
         axes.set(title=f"Wait of {workload} jobs", xlabel="seconds (none: 0.001)", xscale="log", ylim=(0, 1.02))
     panels[0].set_ylabel("share of jobs that waited no longer")
-    panels[-1].legend(fontsize=7, loc="lower right")
+    _legend_below(figure, panels[0])
     return figure
 
 
 def imbalance(logs: dict[RunKey, Path], summary: pd.DataFrame) -> style.Figure:
     """Draw how unevenly the hosts are loaded: over time, and as the mean of three measures."""
-    figure = style.new(9.5, 4.2)
-    over_time, bars = figure.subplots(1, 2, width_ratios=(1.5, 1))
-    last_s = 0.0
     series = []
-    for _, path, label in _firsts(logs):
+    for path, look in _lines(logs):
         mean, std = _levels(path, "mean"), _levels(path, "std")
-        series.append((label, mean["t_s"], (std["cpu"] / mean["cpu"].where(mean["cpu"] > 0))))
-        last_s = max(last_s, mean["t_s"].iloc[-1])
-    unit_s, unit = style.time_unit(last_s)
-    for label, t_s, variation in series:
-        over_time.plot(t_s / unit_s, variation, lw=1.2, label=label)
+        series.append((mean["t_s"], std["cpu"] / mean["cpu"].where(mean["cpu"] > 0), look))
+    figure = style.new(10, max(3.6, 1.8 + 0.4 * len(series)))
+    over_time, bars = figure.subplots(1, 2, width_ratios=(1.4, 1))
+    unit_s, unit = style.time_unit(max(t_s.iloc[-1] for t_s, _, _ in series))
+    for t_s, variation, look in series:
+        over_time.plot(t_s / unit_s, variation, **look)
+    # A cell that is nearly empty is very uneven, and would press the rest of the curve flat.
+    top = max(variation.quantile(0.95) for _, variation, _ in series)
     over_time.set(title="CPU imbalance over time", xlabel=unit, ylabel="coefficient of variation over hosts")
-    over_time.set_ylim(bottom=0)
-    over_time.legend(fontsize=7)
-    measures = {"cpu_imbalance": "coefficient of variation", "cpu_imbalance_std": "standard deviation",
-                "cpu_imbalance_range": "maximum − minimum"}  # fmt: skip
-    _bars(bars, summary, list(measures), list(measures.values()))
+    over_time.set_ylim(0, 1.1 * top if top > 0 else 1)
+    _legend_below(figure, over_time)
+    measures = {
+        "cpu_imbalance": "coeff. of variation",
+        "cpu_imbalance_std": "standard deviation",
+        "cpu_imbalance_range": "max − min",
+    }
+    _bars(bars, summary, measures)
     bars.set(title="CPU imbalance, mean over time", xlabel="of the share allocated")
     return figure
 

@@ -76,6 +76,12 @@ class Results:
         self.log.mkdir(parents=True, exist_ok=True)
         _write_whole(self._manifest, json.dumps(manifest, indent=2) + "\n")
 
+    def note(self, notes: Iterable[str]) -> None:
+        """Keep what was assumed about the workload in ``run.json``."""
+        manifest = self.manifest()
+        manifest["notes"] = list(dict.fromkeys([*manifest.get("notes", ()), *notes]))
+        _write_whole(self._manifest, json.dumps(manifest, indent=2) + "\n")
+
     def manifest(self) -> dict[str, Any]:
         """Read ``run.json``.
 

@@ -69,6 +69,7 @@ def run_study(
         shares[result.key] = 1.0
         if results is not None:
             results.write_summary([done[key] for key in keys if key in done])
+            results.note(result.notes)
         watch(shares)
         finished(result)
 

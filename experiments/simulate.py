@@ -133,7 +133,12 @@ def simulate(
             restart_lost=end_s is None,
         ),
     )
-    tank.prefill_recorded(trace.prefill())
+    overfull = tank.prefill_recorded(trace.prefill())
+    if overfull:
+        notes.append(
+            f"at the beginning {overfull} of {len(hosts)} hosts hold more than they have, as recorded: "
+            "that cell was overcommitted, and schedulers here do not overcommit"
+        )
     if study.prefill is not None:
         prefill = open_trace(study.prefill, Rejects(OnBadRow(study.on_bad_row)), key.seed)
         at_random = Placer(RandomFirstFit(stream(key.seed, "prefill")))

@@ -5,11 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+__all__ = ["AMOUNTS", "COLOURS", "DASHES", "NEUTRAL", "Axes", "Figure", "new", "save", "time_unit"]
+
 #: Okabe and Ito's colours, told apart by colour-blind eyes too ("Color Universal Design", 2008).
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#999999")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
+NEUTRAL = "#888888"
+#: Lines that are told apart without colour.
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (6, 2)))
 #: One hue from light to dark for amounts; it prints in grey.
 AMOUNTS = "cividis"
 

@@ -117,11 +117,18 @@ class Tank:
 
     # -- before the run -------------------------------------------------------------------------------------
 
-    def prefill_recorded(self, recorded: Iterable[Recorded]) -> None:
-        """Let containers run from the beginning on the hosts where a trace recorded them."""
+    def prefill_recorded(self, recorded: Iterable[Recorded]) -> int:
+        """Let containers run from the beginning on the hosts where a trace recorded them.
+
+        Returns
+        -------
+        int
+            How many hosts hold more than they have: the recorded scheduler overcommitted, ours do not.
+        """
         for entry in recorded:
             job = Job(entry.job, 0.0, entry.workload, (Group(entry.task, entry.hosts.size),))
             self._prefill(job, entry.task, entry.hosts, entry.run_s, recorded=True)
+        return int((self.snapshot().free < 0).any(axis=0).sum())
 
     def prefill(self, arrivals: Iterable[Arrival], placer: Placer, source: str) -> None:
         """Let jobs run from the beginning, placed by `placer` whoever schedules the rest.

@@ -133,7 +133,7 @@ class AlibabaGpu2023(Trace):
             (never_scheduled, "pods were never scheduled; their run time is the time for which they were wanted"),
             (still_there, f"pods were still there when the recording ended ({end_s} s): they run without end"),
             (typed, "pods ask for types of GPU (gpu_spec), which is not modelled yet"),
-            (sharing, "pods ask for a part of a GPU; parts are summed per host: room scattered over its devices is room"),
+            (sharing, "pods ask for a part of a GPU; parts are summed per host: fragments of devices are not seen"),
         )
         counted = [f"{self._pod_list}: {count:,} of {len(pods):,} {text}" for count, text in notes if count]
         return [*counted, f"{self._pod_list}: there are no priorities; all are 0"]
@@ -151,7 +151,8 @@ class AlibabaGpu2023(Trace):
         names = set(column_names(self._pod_list))
         if names.issuperset(REQUESTS) and names.isdisjoint(TIMES):
             raise UserError(f"{self._pod_list}: this list has no times, only requests: there is nothing to replay")
-        reader = Reader(self._pod_list, rejects, required=REQUESTS + ("qos",) + TIMES, optional=("gpu_spec", "pod_phase"))
+        required, optional = (*REQUESTS, "qos", *TIMES), ("gpu_spec", "pod_phase")
+        reader = Reader(self._pod_list, rejects, required=required, optional=optional)
         pods: list[_Pod] = []
         never_scheduled = typed = sharing = 0
         for batch in reader.batches():

@@ -208,7 +208,8 @@ class Quantiles:
     def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw `n` numbers."""
         shares, values = zip(*self.points, strict=True)
-        return np.interp(rng.random(n), shares, values)
+        drawn: FloatArray = np.interp(rng.random(n), shares, values)
+        return drawn
 
     def expected(self) -> float:
         """Give the mean: of each straight piece its middle."""
@@ -311,12 +312,13 @@ class WorkloadSpec:
         classes = plain["classes"]
         if not isinstance(classes, Mapping):
             raise at.key("classes").wrong("must be a table of classes")
-        return at.make(
+        workload: WorkloadSpec = at.make(
             cls,
             span_s=_amount(plain["span_s"], seconds, at.key("span_s")),
             classes=tuple(_class(name, one, at.key("classes").key(name)) for name, one in classes.items()),
             hosts=_hosts(plain["hosts"], at.key("hosts")) if "hosts" in plain else None,
         )
+        return workload
 
 
 GIB = 2**30
@@ -531,9 +533,10 @@ def _class(name: str, table: Mapping[str, Any], at: _At) -> ClassSpec:
 
 def _marginal(value: object, unit: Callable[[str], float], at: _At) -> Marginal:
     if not isinstance(value, Mapping):
-        value = {"law": "constant", "value": value}
+        constant: Marginal = at.make(Constant, value=_amount(value, unit, at))
+        return constant
     name = value.get("law")
-    if name not in LAWS:
+    if not isinstance(name, str) or name not in LAWS:
         near = difflib.get_close_matches(str(name), LAWS, 1)
         problem = "is missing" if name is None else f"no law is called {name!r}"
         raise at.key("law").wrong(f"{problem}; {f'did you mean {near[0]!r}?' if near else _list(tuple(LAWS))}")

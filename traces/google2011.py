@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from policies.errors import UserError
 from policies.requests import Group, Job, Resources, Task
-from traces.hosts import HostEvent, Hosts
+from traces.hosts import TOO_MUCH, HostEvent, Hosts
 from traces.rejects import Rejects
 from traces.tables import Batch, Reader
 from traces.trace import OPEN_ENDED, Arrival, Recorded, RunTime, Trace
@@ -33,8 +33,8 @@ TOGETHER_US = 1_000_000
 
 SECOND_US = 1_000_000
 
-#: More than any machine has of anything, and more than any time or number that is recorded; exact as a float.
-TOO_MUCH = 2**53
+#: Numbers below it are exact as floats, and no recorded time or identifier comes near it.
+EXACT = 2**53
 
 # The official names (schema.csv); the files have no header line.
 TASK_COLUMNS = (
@@ -91,73 +91,51 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+#: What was odd or is left out, and how often.
+Odd = Counter[str]
+
 
 class Google2011(Trace):
     """The Google cluster-usage traces v2.1, a folder with ``task_events/`` and ``machine_events/``.
 
     Every SUBMIT is a container of input, resubmissions after an eviction, a failure or a kill too. The containers of
-    one Google job that are submitted within a second of one another are one `Job`. What a task asked for last before
-    it was scheduled is what its container asks for.
+    one Google job that are submitted within a second of one another are one `Job`, at the time of the first. A
+    container asks for what its task asked for last when it was scheduled.
 
     Notes
     -----
     A run time is recorded from SCHEDULE to EVICT, FAIL, FINISH, KILL or LOST. A container that ended while it waited
-    is taken to run for as long as it waited: so long its user wanted it. What runs at time 0 runs from 0 to its end:
+    is taken to run for as long as it waited: so long its user wanted it. What runs at time 0 runs from 0 to its end;
     how long it had run before is not recorded.
 
     Times are as recorded, in seconds: the trace begins at 600 s, and 0 is the state before it.
 
-    All events are held in memory while the lives of the tasks are made of them, once per instance: 49 bytes an event,
-    at the peak about 290 bytes an event. The three parts of 0.69 million events need 0.2 GB, the whole month of
-    144 million would need about 40 GB; it needs a reader that streams.
+    All events are held in memory while lives are made of them, once for each instance. At the peak that was measured
+    as 190 bytes for each further event: 0.2 GB for three parts with 0.69 million events, so about 27 GB for the whole
+    month of 144 million, which waits for a reader that streams.
     """
 
-    format = "google2011"
-    credit = (
+    format: ClassVar[str] = "google2011"
+    credit: ClassVar[str] = (
         "Google cluster-usage traces v2.1 (ClusterData2011_2), Charles Reiss, John Wilkes, Google, CC-BY 4.0, "
         "https://github.com/google/cluster-data"
     )
 
     def __init__(self, path: Path, rejects: Rejects) -> None:
         super().__init__(path, rejects)
-        self._tasks: dict[tuple[int, int, int], Task] = {}
         self._notes: list[str] = []
         self._share = 0.0
 
     def arrivals(self) -> Iterator[Arrival]:
-        """Yield the jobs in order of submission; at one time by job ID, a job's first submission first."""
-        lives, groups = self._recording.submitted, self._recording.submitted_groups
-        heads = np.flatnonzero(groups.heads)
-        ends = np.append(heads[1:], groups.first.size)
-        head = lives[groups.first[heads]]
-        order = np.lexsort((np.arange(heads.size), head["job"], head["submit"]))
-        starts, ends = heads[order].tolist(), ends[order].tolist()
-        # The highest priority speaks for the job: whoever waits for its service waits for the most important part.
-        priority = np.maximum.reduceat(lives["priority"][groups.first], heads)[order] if heads.size else heads
-        made = [self._group(lives, groups, number) for number in range(groups.first.size)]
-        for done, (start, end, job, submit, top, again) in enumerate(
-            zip(
-                starts,
-                ends,
-                head["job"][order].tolist(),
-                (head["submit"][order] / SECOND_US).tolist(),
-                priority.tolist(),
-                self._recording.resubmission[order].tolist(),
-                strict=True,
-            ),
-            start=1,
-        ):
-            wanted, run_s = zip(*made[start:end], strict=True)
-            self._share = done / heads.size
-            yield Arrival(Job(str(job), submit, _workload(top), wanted, again), run_s)
+        """Yield the jobs in order of submission; at one time by job ID, first submissions before others."""
+        every = self._recording.arrivals
+        for done, arrival in enumerate(every, start=1):
+            self._share = done / len(every)
+            yield arrival
 
     def prefill(self) -> Iterator[Recorded]:
         """Yield what runs at time 0, in order of job ID."""
-        lives, groups = self._recording.running, self._recording.running_groups
-        hosts = self._recording.running_hosts[groups.order]
-        for number, (row, start, end) in enumerate(zip(groups.first, groups.start, groups.end, strict=True)):
-            (task, _), run_s = self._group(lives, groups, number)
-            yield Recorded(str(lives["job"][row]), _workload(task.priority), task, hosts[start:end], run_s)
+        return iter(self._recording.prefill)
 
     def hosts(self) -> Hosts:
         """Give every machine that is ever there, in order of first appearance, then of machine ID."""
@@ -168,13 +146,13 @@ class Google2011(Trace):
         return self._recording.end_s
 
     def progress(self) -> float:
-        """Say which share of the jobs was handed over; the files are read before the first."""
+        """Say which share of the jobs was handed over; all files are read before the first."""
         return self._share
 
     def assumptions(self) -> list[str]:
         """List units, what is left out, and how often the recording was odd."""
         return [
-            f"1.0 of CPU is written as {REFERENCE_CORES} cores and 1.0 of memory as {REFERENCE_MEMORY_BYTES / 1e12:g} TB: "
+            f"1.0 of CPU is written as {REFERENCE_CORES} cores, 1.0 of memory as {REFERENCE_MEMORY_BYTES:.0e} bytes: "
             "a unit, not a claim about the real machine",
             "times are as recorded: the trace begins at 600 s, time 0 is the state before it",
             "job_events, task_constraints, task_usage and machine_attributes are not used",
@@ -189,118 +167,52 @@ class Google2011(Trace):
     def _recording(self) -> _Recording:
         machine_parts, task_parts = _parts(self.path / "machine_events"), _parts(self.path / "task_events")
         self.rejects.begin()
-        notes = _Notes(_holes(task_parts))
-        machines = self._read(machine_parts, MACHINE_COLUMNS, _machine_rows, _MACHINE_EVENT, notes)
-        hosts = _hosts(machines, notes)
-        events = self._read(task_parts, TASK_COLUMNS, _task_rows, _TASK_EVENT, notes)
-        end_s = float(events["time"].max(initial=0)) / SECOND_US
-        lives = _lives(_in_order(events, notes), notes)
-        del events
-
-        ran = np.unique(lives["job"][lives["running"]])
-        running, running_hosts = _on_hosts(lives[lives["running"]], hosts, notes)
-        submitted = lives[~lives["running"]]
-        submitted = submitted[np.lexsort((submitted["index"], submitted["submit"], submitted["again"], submitted["job"]))]
-        begins = _changes(submitted["job"]) | _changes(submitted["again"])
-        begins[1:] |= np.diff(submitted["submit"]) > TOGETHER_US
-        head = submitted[begins]
-        if head.size:
-            number = np.cumsum(begins) - 1
-            late_s = (submitted["submit"] - head["submit"][number]).max() / SECOND_US
-            notes.add(int((~begins).sum()), f"containers are submitted with the first of their job, at most {late_s:.3g} s early")
+        odd: Odd = Counter()
+        machine_events = self._read(machine_parts, MACHINE_COLUMNS, _machine_rows, _MACHINE_EVENT, odd)
+        task_events = self._read(task_parts, TASK_COLUMNS, _task_rows, _TASK_EVENT, odd)
+        end_s = float(task_events["time"].max(initial=0)) / SECOND_US
+        hosts = _hosts(machine_events, odd)
+        lives = _lives(_in_order(task_events, odd), odd)
+        running = lives["running"]
         made = _Recording(
-            hosts=hosts,
-            running=running,
-            running_hosts=running_hosts,
-            running_groups=_groups(running, _changes(running["job"])),
-            submitted=submitted,
-            submitted_groups=_groups(submitted, begins),
-            resubmission=~_changes(head["job"]) | head["again"] | np.isin(head["job"], ran),
-            end_s=end_s,
+            hosts,
+            _prefill(lives[running], hosts, odd),
+            _arrivals(lives[~running], np.unique(lives["job"][running]), odd),
+            end_s,
         )
-        self._notes = notes.lines
+        self._notes = [*_which(task_parts), *(f"{text}: {count:,}" for text, count in odd.items() if count)]
         return made
 
     def _read(
         self,
         parts: list[Path],
         names: tuple[str, ...],
-        rows: Callable[[Batch, Rejects, _Notes], Rows],
+        rows: Callable[[Batch, Rejects, Odd], Rows],
         dtype: np.dtype[Any],
-        notes: _Notes,
+        odd: Odd,
     ) -> Rows:
-        counted = _Notes([])
-        pieces = [np.empty(0, dtype=dtype)]
+        pieces: list[Rows] = [np.empty(0, dtype=dtype)]
         for part in parts:
-            pieces += [rows(batch, self.rejects, counted) for batch in Reader(part, self.rejects, names=names).batches()]
-        table = np.concatenate(pieces)
-        later = table["time"] == _NEVER
-        counted.add(int(later.sum()), f"lines of {parts[0].parent.name} lie after the end of the trace: taken as never")
-        notes.merge(counted)
-        return table[~later]
-
-    def _group(self, lives: Rows, groups: _Groups, number: int) -> tuple[Group, RunTime]:
-        row, start, end = int(groups.first[number]), int(groups.start[number]), int(groups.end[number])
-        key = (int(lives["cpu"][row]), int(lives["memory"][row]), int(lives["priority"][row]))
-        task = self._tasks.setdefault(key, Task(Resources(key[0], key[1]), key[2]))
-        return Group(task, end - start), groups.run_s[start:end]
+            batches = Reader(part, self.rejects, names=names).batches()
+            pieces.extend(rows(batch, self.rejects, odd) for batch in batches)
+        table: Rows = np.concatenate(pieces)
+        never = table["time"] == _NEVER
+        odd["lines after the end of the trace, taken as never"] += int(never.sum())
+        return table[~never] if never.any() else table
 
 
 def looks_like(path: Path) -> bool:
-    """Say whether a folder is laid out as the data set is."""
+    """Say whether a path is a folder laid out as the data set is."""
     return (path / "task_events").is_dir() and (path / "machine_events").is_dir()
 
 
-@dataclass(frozen=True)
-class _Recording:
+class _Recording(NamedTuple):
     """What the parts say, ready to be handed over."""
 
     hosts: Hosts
-    running: Rows  # _LIFE
-    running_hosts: Ints  # (running.size,) rows of `hosts`
-    running_groups: _Groups
-    submitted: Rows  # _LIFE, by job, `again` and time
-    submitted_groups: _Groups
-    resubmission: Bools  # one per submission
+    prefill: list[Recorded]
+    arrivals: list[Arrival]
     end_s: float
-
-
-class _Groups(NamedTuple):
-    """Equal containers side by side: group `i` is ``order[start[i]:end[i]]``."""
-
-    order: Ints
-    first: Ints  # the group's first life, as a row of the lives
-    start: Ints
-    end: Ints
-    heads: Bools  # whether a group is the first of its submission
-    run_s: Floats  # of the lives in `order`; read-only
-
-
-class _Notes:
-    """What was odd and how often, in the order of first mention."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self._lines = lines
-        self._counts: dict[str, int] = {}
-
-    def add(self, count: int, text: str) -> None:
-        """Count cases; none at all is not worth a line."""
-        if count:
-            self._counts[text] = self._counts.get(text, 0) + count
-
-    def merge(self, other: _Notes) -> None:
-        """Take over what another counted."""
-        for text, count in other._counts.items():
-            self.add(count, text)
-
-    @property
-    def lines(self) -> list[str]:
-        """Give one line for each text."""
-        return [*self._lines, *(f"{count:,} {text}" for text, count in self._counts.items())]
-
-
-def _workload(priority: int) -> str:
-    return "service" if priority >= SERVICE_PRIORITY else "batch"
 
 
 # ---- Files ----------------------------------------------------------------------------------------------------------
@@ -318,7 +230,7 @@ def _parts(folder: Path) -> list[Path]:
     return parts
 
 
-def _holes(parts: list[Path]) -> list[str]:
+def _which(parts: list[Path]) -> list[str]:
     """Say which parts of the month are here: what happened in the others is not known."""
     found = [re.fullmatch(r"part-(\d+)-of-(\d+)\.csv(\.gz)?", part.name) for part in parts]
     numbers = [int(match[1]) for match in found if match]
@@ -326,23 +238,24 @@ def _holes(parts: list[Path]) -> list[str]:
         return []
     whole = max(int(match[2]) for match in found if match)
     holes = sorted(set(range(max(numbers))) - set(numbers))
-    lacking = f"; part {holes[0]} is missing before others: what happened in it is lost" if holes else ""
-    return [f"task_events: {len(numbers)} of {whole} parts are here{lacking}"]
+    missing = f"; part {holes[0]} is missing before others, what happened in it is lost" if holes else ""
+    return [f"{len(numbers)} of {whole} parts of task_events are here{missing}"]
 
 
-def _whole(batch: Batch, name: str, below: int = TOO_MUCH, *, optional: bool = False) -> Floats:
+def _whole(batch: Batch, name: str, below: int = EXACT, *, optional: bool = False) -> Floats:
     values = batch.number(name, missing=_EMPTY)
     bad = ~((values >= 0) & (values < below) & (np.rint(values) == values))
     if optional:
         bad &= values != _EMPTY
-    _mark(batch, name, bad, f"{name} must be a whole number from 0")
+    most = f" to {below - 1}" if below < EXACT else ""
+    _mark(batch, name, bad, f"{name} must be a whole number from 0{most}")
     return np.where(values == _EMPTY, _NONE, values)
 
 
 def _time(batch: Batch) -> Floats:
     values = batch.number("time", missing=_EMPTY)
     never = values == _AFTER_THE_END
-    bad = ~never & ~((values >= 0) & (values < TOO_MUCH) & (np.rint(values) == values))
+    bad = ~never & ~((values >= 0) & (values < EXACT) & (np.rint(values) == values))
     _mark(batch, "time", bad, "time must be whole microseconds from 0")
     return np.where(never, _NEVER, values)
 
@@ -357,10 +270,10 @@ def _amount(batch: Batch, name: str, reference: int) -> Floats:
     """Give a share of the largest machine in whole units, `_NONE` where it is empty, never nothing for something."""
     values = batch.number(name, missing=_EMPTY)
     empty = values == _EMPTY
-    _mark(batch, name, ~(empty | ((values >= 0) & (values * reference < TOO_MUCH))), f"{name} must be 0 or more")
-    whole = np.rint(values * reference)
-    whole[(values > 0) & (whole == 0)] = 1
-    return np.where(empty, _NONE, whole)
+    _mark(batch, name, ~(empty | (values >= 0)), f"{name} must be 0 or more")
+    whole = values * reference
+    _mark(batch, name, whole >= TOO_MUCH, f"{name} is more than any machine has")
+    return np.where(empty, _NONE, np.where((whole > 0) & (whole < 1), 1, np.rint(whole)))
 
 
 def _mark(batch: Batch, name: str, bad: Bools, reason: str) -> None:
@@ -368,14 +281,14 @@ def _mark(batch: Batch, name: str, bad: Bools, reason: str) -> None:
         batch.mark(bad, reason, batch.text(name))
 
 
-def _rows(columns: dict[str, Floats], good: Ints, dtype: np.dtype[Any]) -> Rows:
+def _rows(columns: Mapping[str, NDArray[Any]], good: Ints, dtype: np.dtype[Any]) -> Rows:
     rows = np.empty(good.size, dtype=dtype)
     for name, values in columns.items():
         rows[name] = values[good]
     return rows
 
 
-def _task_rows(batch: Batch, rejects: Rejects, notes: _Notes) -> Rows:
+def _task_rows(batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
     cores = REFERENCE_CORES * MILLI
     columns = {
         "time": _time(batch),
@@ -386,16 +299,16 @@ def _task_rows(batch: Batch, rejects: Rejects, notes: _Notes) -> Rows:
         "priority": _whole(batch, "priority", 2**15),
         "cpu": _amount(batch, "CPU request", cores),
         "memory": _amount(batch, "memory request", REFERENCE_MEMORY_BYTES),
-        "disk": _amount(batch, "disk space request", TOO_MUCH // 2) > 0,
+        "disk": _amount(batch, "disk space request", 1) > 0,
         "apart": _whole(batch, "different-machines restriction", 2, optional=True) > 0,
     }
     missing = _whole(batch, "missing info", 3, optional=True)
     good = batch.reject(rejects)
-    notes.add(int((missing[good] != _NONE).sum()), "lines of task_events were made up by Google for missing records")
+    odd["lines of task_events that Google made up for missing records"] += int((missing[good] != _NONE).sum())
     return _rows(columns, good, _TASK_EVENT)
 
 
-def _machine_rows(batch: Batch, rejects: Rejects, _: _Notes) -> Rows:
+def _machine_rows(batch: Batch, rejects: Rejects, _: Odd) -> Rows:
     columns = {
         "time": _time(batch),
         "machine": _whole(batch, "machine ID"),
@@ -409,59 +322,41 @@ def _machine_rows(batch: Batch, rejects: Rejects, _: _Notes) -> Rows:
 # ---- Machines -------------------------------------------------------------------------------------------------------
 
 
-def _hosts(events: Rows, notes: _Notes) -> Hosts:
+def _hosts(events: Rows, odd: Odd) -> Hosts:
     events = events[np.lexsort((_MACHINE_RANK[events["event"]], events["machine"], events["time"]))]
-    ids, first, inverse = np.unique(events["machine"], return_index=True, return_inverse=True)
-    by_appearance = np.argsort(first)
-    row_of = np.empty(ids.size, dtype=np.int64)
-    row_of[by_appearance] = np.arange(ids.size)
-
-    size = [Resources()] * ids.size  # as last given
-    capacity = [Resources()] * ids.size  # at time 0, or when it first joins
-    alive = [False] * ids.size
-    joined: set[int] = set()
+    row_of: dict[int, int] = {}
+    size: list[Resources] = []  # as last given
+    capacity: list[Resources] = []  # at time 0, or when it first joins
+    alive: list[bool] = []
+    alive_at_0: list[bool] = []
+    joined: list[bool] = []
     later: list[HostEvent] = []
-    as_before = unknown = 0
-    columns = [events[name].tolist() for name in ("time", "event", "cpu", "memory")]
-    for host, time, kind, cpu, memory in zip(row_of[inverse].tolist(), *columns, strict=True):
+    columns = [events[name].tolist() for name in ("time", "machine", "event", "cpu", "memory")]
+    for time, machine, kind, cpu, memory in zip(*columns, strict=True):
+        host = row_of.setdefault(machine, len(row_of))
+        if host == len(size):
+            size.append(Resources())
+            capacity.append(Resources())
+            for states in (alive, alive_at_0, joined):
+                states.append(False)
         before = size[host]
         if kind != REMOVE and _NONE in (cpu, memory):
-            known = before != Resources()
-            as_before, unknown = as_before + known, unknown + (not known)
+            then = "taken as before" if before != Resources() else "never given before, it can hold nothing"
+            odd[f"machine events without a size, {then}"] += 1
         now = size[host] = Resources(
             before.cpu_milli if cpu == _NONE else cpu, before.memory_bytes if memory == _NONE else memory
         )
-        # A machine that is away stays away when its size changes; its next ADD will have the size.
-        up = kind == ADD or (kind == UPDATE and alive[host])
-        if time == 0 or host not in joined:
+        # A machine that is away stays away when its size changes; its next ADD will say the size.
+        alive[host] = kind == ADD or (kind == UPDATE and alive[host])
+        if time == 0 or not joined[host]:
             capacity[host] = now
-        if up:
-            joined.add(host)
-        alive[host] = up
-        if time > 0:
-            later.append(HostEvent(time / SECOND_US, host, up, now if up else None))
-    at_0 = np.zeros(ids.size, dtype=bool)
-    begun = np.flatnonzero(events["time"] == 0)
-    # Sorted by time, the last line of time 0 says how the machine stands when the trace begins.
-    for host, kind in zip(row_of[inverse[begun]].tolist(), events["event"][begun].tolist(), strict=True):
-        at_0[host] = kind == ADD or (kind == UPDATE and at_0[host])
-    notes.add(as_before, "lines of machine_events give no size: taken as before")
-    notes.add(unknown, "lines of machine_events give no size of a machine never sized before: it can hold nothing")
-    names = [str(machine) for machine in ids[by_appearance].tolist()]
-    return Hosts(names, np.array(capacity, dtype=np.int64).reshape(-1, 3).T, at_0, later)
-
-
-def _on_hosts(running: Rows, hosts: Hosts, notes: _Notes) -> tuple[Rows, Ints]:
-    """Find the machines of what runs at time 0, and leave out what runs nowhere."""
-    machines = np.array([int(name) for name in hosts.names], dtype=np.int64)
-    by_id = np.argsort(machines)
-    place = np.searchsorted(machines, running["machine"], sorter=by_id)
-    row = by_id[np.minimum(place, machines.size - 1)] if machines.size else np.zeros(running.size, dtype=np.int64)
-    there = machines[row] == running["machine"] if machines.size else np.zeros(running.size, dtype=bool)
-    there[there] = hosts.alive[row[there]]
-    # Put elsewhere it would be a decision of ours in the recorded state; submitted, it would be input nobody sent.
-    notes.add(int((~there).sum()), "containers run at time 0 on a machine that is not there: left out")
-    return running[there], row[there]
+        joined[host] |= alive[host]
+        if time == 0:
+            alive_at_0[host] = alive[host]
+        else:
+            later.append(HostEvent(time / SECOND_US, host, alive[host], now if alive[host] else None))
+    names = [str(machine) for machine in row_of]
+    return Hosts(names, np.array(capacity, dtype=np.int64).reshape(-1, 3).T, np.array(alive_at_0, dtype=bool), later)
 
 
 # ---- Tasks ----------------------------------------------------------------------------------------------------------
@@ -474,7 +369,7 @@ def _changes(column: NDArray[Any]) -> Bools:
     return differs
 
 
-def _in_order(events: Rows, notes: _Notes) -> Rows:
+def _in_order(events: Rows, odd: Odd) -> Rows:
     """Sort by task and time, and what happens to a task at one time into an order that can have been."""
     rank = _TASK_RANK[events["event"]]
     by_task = (events["time"], events["index"], events["job"])
@@ -495,15 +390,16 @@ def _in_order(events: Rows, notes: _Notes) -> Rows:
         order = np.lexsort((rank, *by_task))
         kind = events["event"][order]
     twice = ~moment & ~_changes(kind) & (events["time"][order] == 0)
-    notes.add(int(twice.sum()), "lines of task_events say of time 0 what another line says: ignored")
-    return events[order[~twice]]
+    odd["lines of task_events that say again how a task was at time 0, ignored"] += int(twice.sum())
+    sorted_events: Rows = events[order[~twice]]
+    return sorted_events
 
 
-def _lives(events: Rows, notes: _Notes) -> Rows:
+def _lives(events: Rows, odd: Odd) -> Rows:
     """Make lives of the events, which are in order of task and time."""
     if not events.size:
         return np.empty(0, dtype=_LIFE)
-    events = _without_updates_of_the_running(events, notes)
+    events = _without_updates_of_the_running(events, odd)
     # Only these change what a task is: waiting, running, or neither.
     rows = np.flatnonzero(events["event"] <= LOST)
     kind = np.minimum(events["event"][rows], EVICT)  # EVICT stands for any end
@@ -514,7 +410,7 @@ def _lives(events: Rows, notes: _Notes) -> Rows:
 
     begins = (kind == SUBMIT) | ((kind == SCHEDULE) & (above != SUBMIT))
     begin = np.flatnonzero(begins)
-    notes.add(int(((kind == EVICT) & (above == EVICT)).sum()), "ends of tasks that neither wait nor run: ignored")
+    odd["ends of tasks that neither waited nor ran, ignored"] += int(((kind == EVICT) & (above == EVICT)).sum())
     # Two rows of nobody at the end, so that the next and the one after it are always there.
     kind, fresh, time = np.append(kind, [EVICT] * 2), np.append(fresh, [True] * 2), np.append(time, [_NEVER] * 2)
     rows = np.append(rows, [events.size] * 2)
@@ -541,17 +437,20 @@ def _lives(events: Rows, notes: _Notes) -> Rows:
     unsaid = (lives["cpu"] == _NONE) | (lives["memory"] == _NONE)
     for name in ("cpu", "memory"):
         lives[name][lives[name] == _NONE] = 0
-    notes.add(int((ended & ~scheduled).sum()), "containers ended while they waited: taken to run as long as they waited")
-    notes.add(int((~ended).sum()), "containers have no end in the data: they run on")
-    notes.add(int((ended & (kind[end] != EVICT)).sum()), "containers end unrecorded: taken to end when their task begins anew")
-    notes.add(int(implicit.sum()), "containers are scheduled without having been submitted: submitted when scheduled")
-    notes.add(int(unsaid.sum()), "containers say nothing about CPU or memory: taken as 0")
-    notes.add(int(events["disk"][asked].sum()), "containers ask for disk space: not modelled yet")
-    notes.add(int(events["apart"][asked].sum()), "containers may not share a machine with others of their job: not modelled yet")
+    for text, cases in {
+        "containers that ended while they waited, taken to run for as long as they waited": ended & ~scheduled,
+        "containers without an end in the data, they run on": ~ended,
+        "containers without an end when their task began anew, taken to end then": ended & (kind[end] != EVICT),
+        "containers scheduled without having been submitted, submitted when they were scheduled": implicit,
+        "containers that ask for no amount of CPU or memory, taken as 0": unsaid,
+        "containers that ask for disk space, not modelled yet": events["disk"][asked],
+        "containers that share no machine with others of their job, not modelled yet": events["apart"][asked],
+    }.items():
+        odd[text] += int(cases.sum())
     return lives
 
 
-def _without_updates_of_the_running(events: Rows, notes: _Notes) -> Rows:
+def _without_updates_of_the_running(events: Rows, odd: Odd) -> Rows:
     """Keep updates of what waits: they change what it asks for. Those of what runs are not modelled yet."""
     updates = events["event"] >= UPDATE_PENDING
     row = np.arange(events.size)
@@ -559,8 +458,9 @@ def _without_updates_of_the_running(events: Rows, notes: _Notes) -> Rows:
     before = np.maximum.accumulate(np.where(updates, -1, row))
     waits = (before >= task) & (events["event"][before] == SUBMIT)
     ignored = updates & ~(waits & (events["event"] == UPDATE_PENDING))
-    notes.add(int(ignored.sum()), "changes of a request while the task runs: not modelled yet")
-    return events[~ignored] if ignored.any() else events
+    odd["changes of a request while the task does not wait, not modelled yet"] += int(ignored.sum())
+    kept: Rows = events[~ignored] if ignored.any() else events
+    return kept
 
 
 def _last_given(column: Ints, first: Ints, last: Ints) -> Ints:
@@ -569,8 +469,58 @@ def _last_given(column: Ints, first: Ints, last: Ints) -> Ints:
     return np.where(given >= first, column[given], _NONE)
 
 
-def _groups(lives: Rows, begins: Bools) -> _Groups:
-    """Put equal containers of one submission side by side, in order of first appearance.
+def _prefill(lives: Rows, hosts: Hosts, odd: Odd) -> list[Recorded]:
+    """Put what runs at time 0 on its machines."""
+    row_of = {int(name): row for row, name in enumerate(hosts.names)}
+    row = np.array([row_of.get(machine, -1) for machine in lives["machine"].tolist()], dtype=np.int64)
+    there = row >= 0
+    there[there] = hosts.alive[row[there]]
+    # Put elsewhere it would be a decision of ours in a recorded state; submitted, it would be input nobody sent.
+    odd["containers that run at time 0 on a machine that is not there, left out"] += int((~there).sum())
+    lives, row = lives[there], row[there]
+    groups = _Groups(lives, _changes(lives["job"]))
+    return [
+        Recorded(str(job), _workload(task.priority), task, row[members], run_s)
+        for job, (task, _), members, run_s in zip(
+            lives["job"][groups.first].tolist(), groups.groups, groups.members, groups.run_s, strict=True
+        )
+    ]
+
+
+def _arrivals(lives: Rows, ran: Ints, odd: Odd) -> list[Arrival]:
+    """Make jobs of what is submitted; those of `ran` run at time 0 already."""
+    lives = lives[np.lexsort((lives["index"], lives["submit"], lives["again"], lives["job"]))]
+    begins = _changes(lives["job"]) | _changes(lives["again"])
+    begins[1:] |= np.diff(lives["submit"]) > TOGETHER_US
+    head = lives[begins]
+    early_us = lives["submit"] - head["submit"][np.cumsum(begins) - 1]
+    most_s = early_us.max(initial=0) / SECOND_US
+    odd[f"containers submitted up to {most_s:.3g} s early, with the first of their job"] += int((early_us > 0).sum())
+
+    groups = _Groups(lives, begins)
+    starts = np.flatnonzero(groups.begins)
+    ends = np.append(starts[1:], len(groups.groups))
+    resubmission = ~_changes(head["job"]) | head["again"] | np.isin(head["job"], ran)
+    # The sort is stable, and a job's first submissions stand before its others.
+    order = np.lexsort((head["job"], head["submit"]))
+    columns = [column[order].tolist() for column in (head["job"], head["submit"], resubmission, starts, ends)]
+    arrivals = []
+    for job, submit, again, start, end in zip(*columns, strict=True):
+        unlike = tuple(groups.groups[start:end])
+        # The most important part speaks for a job whose parts differ.
+        workload = _workload(max(task.priority for task, _ in unlike))
+        arrivals.append(
+            Arrival(Job(str(job), submit / SECOND_US, workload, unlike, again), tuple(groups.run_s[start:end]))
+        )
+    return arrivals
+
+
+def _workload(priority: int) -> str:
+    return "service" if priority >= SERVICE_PRIORITY else "batch"
+
+
+class _Groups:
+    """Equal containers of one submission, in order of first appearance.
 
     Parameters
     ----------
@@ -578,17 +528,43 @@ def _groups(lives: Rows, begins: Bools) -> _Groups:
         Those of one submission follow one another.
     begins : ndarray of bool, shape (n,)
         Where a submission begins.
+
+    Attributes
+    ----------
+    groups : list of Group
+    members : list of ndarray of int, shape (count,)
+        For each group its rows of `lives`.
+    run_s : list of ndarray of float, shape (count,)
+        For each group the run times of its members; read-only, for they are handed out more than once.
+    first : ndarray of int, shape (n_groups,)
+        The first member of each.
+    begins : ndarray of bool, shape (n_groups,)
+        Whether a group is the first of its submission.
     """
-    number = np.cumsum(begins)
-    order = np.lexsort((lives["priority"], lives["memory"], lives["cpu"], number))
-    differs = _changes(number[order])
-    for name in ("cpu", "memory", "priority"):
-        differs |= _changes(lives[name][order])
-    start = np.flatnonzero(differs)
-    end = np.append(start[1:], order.size)
-    # The sort is stable: the first of a group is the one that appears first.
-    by_appearance = np.argsort(order[start])
-    start, end = start[by_appearance], end[by_appearance]
-    run_s = lives["run_s"][order]
-    run_s.flags.writeable = False
-    return _Groups(order, order[start], start, end, _changes(number[order[start]]), run_s)
+
+    def __init__(self, lives: Rows, begins: Bools) -> None:
+        number = np.cumsum(begins)
+        order = np.lexsort((lives["priority"], lives["memory"], lives["cpu"], number))
+        differs = _changes(number[order])
+        for name in ("cpu", "memory", "priority"):
+            differs |= _changes(lives[name][order])
+        start = np.flatnonzero(differs)
+        # The sort is stable: the first member of a group is the one that appears first.
+        appearance = np.argsort(order[start])
+        start, end = start[appearance], np.append(start[1:], order.size)[appearance]
+        run_s = lives["run_s"][order]
+        run_s.flags.writeable = False
+
+        self.first = order[start]
+        self.begins = _changes(number[self.first])
+        self.members = [order[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
+        self.run_s: list[RunTime] = [run_s[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
+        tasks: dict[tuple[int, ...], Task] = {}  # equal ones share an object
+        keys = zip(*(lives[name][self.first].tolist() for name in ("cpu", "memory", "priority")), strict=True)
+        self.groups = [
+            Group(tasks.setdefault(key, Task(Resources(*key[:2]), key[2])), members.size)
+            for key, members in zip(keys, self.members, strict=True)
+        ]
+
+
+READER = Google2011

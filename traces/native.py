@@ -130,11 +130,12 @@ def _arrival(rows: list[tuple[Job, float]]) -> Arrival:
 
 
 def _whole(values: FloatArray) -> NDArray[np.bool_]:
-    return np.rint(values) == values
+    whole: NDArray[np.bool_] = np.rint(values) == values
+    return whole
 
 
 def looks_like(path: Path) -> bool:
-    """Say whether this may be a native trace: any single file may, and what is wrong with it is told when it is read."""
+    """Say whether this may be a native trace: any file may, and what is wrong with it is told when it is read."""
     return path.is_file()
 
 

@@ -261,8 +261,8 @@ def _at_once(rows: bytes, names: Sequence[str], count: int) -> dict[str, pa.Arra
     try:
         # Every column is read as text and converted by us, so that a bad value can be named with its line.
         table = pa_csv.read_csv(
-            pa.py_buffer(rows),
-            read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(rows) + 1),
+            pa.py_buffer(rows if rows.endswith(b"\n") else rows + b"\n"),
+            read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(rows) + 2),
             parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
             convert_options=pa_csv.ConvertOptions(
                 column_types={name: pa.string() for name in names}, null_values=[""], strings_can_be_null=True
@@ -272,11 +272,16 @@ def _at_once(rows: bytes, names: Sequence[str], count: int) -> dict[str, pa.Arra
         return None
     if len(table) != count:  # a quoted value went over the end of its line
         return None
-    return {name: table[name].combine_chunks() for name in names}
+    columns = {name: table[name].combine_chunks() for name in names}
+    last = columns[names[-1]][-1].as_py()
+    return None if last is not None and last.endswith("\n") else columns  # a quote was not closed before the end
 
 
 def _line_by_line(rows: bytes, names: Sequence[str]) -> tuple[dict[str, pa.Array], dict[int, tuple[str, str]]]:
-    """Convert lines of which some are no rows; these stay empty and are given with the reason and their text."""
+    """Convert lines of which some are no rows; these stay empty and are given with the reason and their text.
+
+    A row is one line: were values with line ends in them rows too, a lost quote would swallow all lines to the next.
+    """
     table: list[Sequence[str | None]] = []
     broken: dict[int, tuple[str, str]] = {}
     nothing: list[str | None] = [None] * len(names)
@@ -297,7 +302,8 @@ def _line_by_line(rows: bytes, names: Sequence[str]) -> tuple[dict[str, pa.Array
         if reason:
             broken[number] = (reason, text)
         table.append([value or None for value in fields] if fields and not reason else nothing)
-    return {name: pa.array(column, pa.string()) for name, column in zip(names, zip(*table), strict=True)}, broken
+    columns = zip(names, zip(*table, strict=True), strict=True)
+    return {name: pa.array(column, pa.string()) for name, column in columns}, broken
 
 
 def _blocks(path: Path, stream: pa.NativeFile) -> Iterator[bytes]:

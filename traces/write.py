@@ -82,8 +82,8 @@ def _rows(arrival: Arrival, path: Path) -> Iterator[_Row]:
             raise UserError(f"{path}: the native format has no way to write the name {name!r}")
     for (task, count), run_s in zip(job.groups, arrival.run_s, strict=True):
         cpu_milli, memory_bytes, gpu_milli = task.need
-        alike = [(run_s, count)] if isinstance(run_s, float) else zip(*np.unique(run_s, return_counts=True), strict=True)
-        for duration_s, tasks in alike:
+        durations_s, counts = ([run_s], [count]) if np.ndim(run_s) == 0 else np.unique(run_s, return_counts=True)
+        for duration_s, tasks in zip(durations_s, counts, strict=True):
             yield (
                 job.id, float(job.submit_s), job.workload, int(tasks), float(duration_s),
                 cpu_milli / MILLI, memory_bytes, gpu_milli / GPU_MILLI, task.priority,

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 DEFAULT = Study()
 
+#: Notes that are printed before the table.
+FEW = 3
+
 EXAMPLE = """
 \b
 Examples:
@@ -127,12 +130,16 @@ def _print(study: Study, results: list[Result]) -> None:
     from experiments.summary import legend, table
 
     first = results[0].metrics
+    aside = f"; {first['rows_rejected']} of {first['rows_read']} rows put aside" if first["rows_rejected"] else ""
     click.echo(
         f"{study.trace}: {first['jobs_submitted']} jobs, {first['tasks_submitted']} containers"
-        f" in {first['horizon_s']:.6g} s; {first['rows_rejected']} of {first['rows_read']} rows put aside"
+        f" in {first['horizon_s']:.6g} s{aside}"
     )
-    for note in dict.fromkeys(note for result in results for note in result.notes):
+    notes = list(dict.fromkeys(note for result in results for note in result.notes))
+    for note in notes[:FEW]:
         click.echo(f"note: {note}")
+    if len(notes) > FEW:
+        click.echo(f"note: {len(notes) - FEW} more things were assumed: see `towtank trace info {study.trace}`")
     if study.schedulers and "monolithic" in study.architectures:
         click.echo("note: monolithic has one scheduler for all and ignores --schedulers")
     infeasible = first["jobs_infeasible"]

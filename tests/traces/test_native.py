@@ -1,0 +1,476 @@
+"""The native format: what is written comes back, and what is no row is named and counted."""
+
+import csv
+import gzip
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies.errors import UserError
+from policies.requests import Group, Job, Resources, Task
+from traces.native import Native
+from traces.rejects import OnBadRow, Rejects
+from traces.trace import OPEN_ENDED, Arrival
+from traces.write import write_native
+
+HEADER = "job,submit_s,workload,tasks,duration_s,cpus,memory_bytes\n"
+GOOD = "j{n},{n},batch,2,10.5,0.5,1024\n"
+
+
+@pytest.fixture
+def trace_file(tmp_path):
+    def write(content, name="jobs.csv"):
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def skipping(tmp_path):
+    """Rejects that put bad rows into a file."""
+    return Rejects(OnBadRow.SKIP, tmp_path / "out" / "rejects.csv")
+
+
+def read(path, rejects=None):
+    return list(Native(path, rejects or Rejects()).arrivals())
+
+
+def rejected_rows(rejects):
+    with rejects.file.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def containers(arrival):
+    """Every container of a job by itself, in no order: what the job is, however it is grouped."""
+    return Counter(
+        (group.task, float(run_s))
+        for group, runs in zip(arrival.job.groups, arrival.run_s, strict=True)
+        for run_s in np.broadcast_to(runs, group.count)
+    )
+
+
+def flat(arrivals):
+    return [(a.job.id, a.job.submit_s, a.job.workload, containers(a)) for a in arrivals]
+
+
+# --- what is written comes back
+
+
+# No line ends and NULs, which are refused; half characters are no text at all.
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"), min_size=1, max_size=8)
+RUN_TIMES = st.one_of(st.floats(0, 1e15), st.just(OPEN_ENDED), st.floats(0, 1e-300))
+NEEDS = st.builds(Resources, st.integers(0, 2**40), st.integers(0, 2**52), st.integers(0, 2**20))
+TASKS = st.builds(Task, NEEDS, st.integers(-(2**31) + 1, 2**31 - 1))
+
+
+@st.composite
+def groups(draw):
+    count = draw(st.integers(1, 4))
+    run_s = draw(st.one_of(RUN_TIMES, st.lists(RUN_TIMES, min_size=count, max_size=count).map(np.array)))
+    return Group(draw(TASKS), count), run_s
+
+
+@st.composite
+def workloads(draw):
+    ids = draw(st.lists(NAMES, max_size=6, unique=True))
+    times = sorted(draw(st.lists(st.floats(0, 1e12), min_size=len(ids), max_size=len(ids))))
+    arrivals = []
+    for name, submit_s in zip(ids, times, strict=True):
+        parts = draw(st.lists(groups(), min_size=1, max_size=3))
+        job = Job(name, submit_s, draw(NAMES), tuple(group for group, _ in parts))
+        arrivals.append(Arrival(job, tuple(run_s for _, run_s in parts)))
+    return arrivals
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+@settings(deadline=None)
+@given(workload=workloads())
+def test_what_is_written_is_read_back_equal(workload, suffix):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"jobs{suffix}"
+
+        rows = write_native(iter(workload), path)
+
+        rejects = Rejects()
+        assert flat(read(path, rejects)) == flat(workload)
+        assert rejects.read == rejects.accepted == rows
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_long_trace_is_read_back_equal(tmp_path, suffix):
+    # Longer than what is read or written at a time.
+    task = Task(Resources(500, 2**30))
+    workload = [Arrival(Job(f"j{n}", n / 3, "batch", (Group(task, 1),)), (n / 7,)) for n in range(40_000)]
+    path = tmp_path / f"jobs{suffix}"
+
+    write_native(workload, path)
+
+    assert flat(read(path)) == flat(workload)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+def test_the_same_jobs_are_the_same_bytes(tmp_path, suffix):
+    workload = [Arrival(Job("j", 0.0, "batch", (Group(Task(Resources(1)), 1),)), (1.0,))]
+    paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
+
+    for path in paths:
+        write_native(workload, path)
+
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_trace_that_breaks_off_leaves_no_half_file(tmp_path):
+    def breaks_off():
+        yield Arrival(Job("j", 0.0, "batch", (Group(Task(Resources(1)), 1),)), (1.0,))
+        raise UserError("bad row")
+
+    with pytest.raises(UserError, match="bad row"):
+        write_native(breaks_off(), tmp_path / "jobs.csv")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "a\rb", "a\0"])
+def test_a_name_that_could_not_be_read_back_is_refused(tmp_path, name):
+    with pytest.raises(UserError, match="no way to write"):
+        write_native([Arrival(Job(name, 0.0, "batch", (Group(Task(Resources(1)), 1),)), (1.0,))], tmp_path / "jobs.csv")
+
+
+def test_a_suffix_that_says_no_format_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"\.parquet"):
+        write_native([], tmp_path / "jobs.xlsx")
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="No such file"):
+        write_native([], tmp_path / "none" / "jobs.csv")
+
+
+# --- what a row means
+
+
+def test_a_row_is_a_job_in_whole_numbers(trace_file):
+    path = trace_file(f"{HEADER.strip()},gpus,priority\nj,1.5,web,3,inf,0.25,7,2,-1\n")
+
+    [(job, run_s)] = read(path)
+
+    assert (job.id, job.submit_s, job.workload) == ("j", 1.5, "web")
+    assert job.groups == (Group(Task(Resources(250, 7, 2000), -1), 3),)
+    assert run_s == (OPEN_ENDED,)
+
+
+def test_unlike_rows_of_a_job_are_one_job(trace_file):
+    path = trace_file(f"{HEADER}a,1,b,2,5,1,10\na,1,b,1,9,4,10\na,2,b,1,5,1,10\nc,2,b,1,5,1,10\nc,2,s,1,5,1,10\n")
+
+    arrivals = read(path)
+
+    assert [(a.job.id, a.job.submit_s, a.job.tasks, a.run_s) for a in arrivals] == [
+        ("a", 1, 3, (5, 9)), ("a", 2, 1, (5,)), ("c", 2, 1, (5,)), ("c", 2, 1, (5,))
+    ]  # fmt: skip
+
+
+def test_a_job_of_many_unlike_rows_takes_time_in_proportion(trace_file):
+    rows = 100_000  # copying what was gathered at each of them would take minutes
+    path = trace_file(HEADER + "".join(f"a,1,b,1,{n},1,10\n" for n in range(rows)))
+
+    [arrival] = read(path)
+
+    assert arrival.job.tasks == rows
+
+
+def test_a_trace_can_be_read_again(trace_file, skipping):
+    native = Native(trace_file(HEADER + GOOD.format(n=1) + "x\n"), skipping)
+
+    first, again = flat(native.arrivals()), flat(native.arrivals())
+
+    assert first == again
+    assert (skipping.read, skipping.rejected) == (2, 1)
+    assert len(rejected_rows(skipping)) == 1
+
+
+def test_a_column_of_later_is_named_and_has_no_effect(trace_file):
+    native = Native(trace_file(HEADER[:-1] + ",net_bps\n" + GOOD.format(n=1)[:-1] + ",what\n"), Rejects())
+
+    assert len(list(native.arrivals())) == 1
+    assert ["net_bps" in note for note in native.assumptions()] == [True]
+
+
+def test_progress_rises_to_the_end(trace_file):
+    native = Native(trace_file(HEADER + "".join(GOOD.format(n=n) for n in range(100_000))), Rejects())
+
+    shares = [native.progress() for _ in native.arrivals()]
+
+    assert shares == sorted(shares)
+    assert shares[0] < 0.5 < shares[-1] <= 1 == native.progress()
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        HEADER.encode() + b"j1,1,batch,2,10.5,0.5,1024\n\n\nj2,2,batch,2,10.5,0.5,1024\n,,,,,,\n",
+        b"\xef\xbb\xbf" + HEADER.encode() + b"j1,1,batch,2,10.5,0.5,1024\nj2,2,batch,2,10.5,0.5,1024",
+        HEADER.replace("\n", "\r\n").encode() + b"j1,1,batch,2,10.5,0.5,1024\r\n\r\nj2,2,batch,2,10.5,0.5,1024\r\n",
+        b'"job",' + HEADER.encode()[4:] + b'"j1",1,"batch","2",10.5,0.5,1024\nj2,2,batch,2,10.5,.5,1024.0\n',
+        b"memory_bytes,cpus,duration_s,tasks,workload,submit_s,job\n1024,0.5,10.5,2,batch,1,j1\n1024,5e-1,1.05e1,2,batch,2,j2",
+    ],
+    ids=["blank lines", "byte order mark", "CRLF", "quotes", "other order"],
+)
+def test_the_many_ways_to_write_csv_mean_the_same(trace_file, whole):
+    rejects = Rejects()
+
+    arrivals = read(trace_file(whole), rejects)
+
+    task = Task(Resources(500, 1024))
+    assert flat(arrivals) == [("j1", 1, "batch", {(task, 10.5): 2}), ("j2", 2, "batch", {(task, 10.5): 2})]
+    assert rejects.read == 2
+
+
+# --- rows that cannot be used
+
+
+BAD_ROWS = [
+    ("j,x,batch,1,1,1,1", "submit_s is not a number"),
+    ("j,1_000,batch,1,1,1,1", "submit_s is not a number"),
+    ("j,-1,batch,1,1,1,1", "submit_s must be 0 or more"),
+    ("j,,batch,1,1,1,1", "submit_s must be 0 or more"),
+    ("j,nan,batch,1,1,1,1", "submit_s must be 0 or more"),
+    ("j,inf,batch,1,1,1,1", "submit_s must be 0 or more"),
+    ("j,1e400,batch,1,1,1,1", "submit_s must be 0 or more"),
+    ("j,0.5,batch,1,1,1,1", "submitted before the row above it"),
+    ("j,1,batch,0,1,1,1", "tasks must be a whole number from 1"),
+    ("j,1,batch,1.5,1,1,1", "tasks must be a whole number from 1"),
+    ("j,1,batch,1e300,1,1,1", "tasks must be a whole number from 1"),
+    ("j,1,batch,,1,1,1", "tasks must be a whole number from 1"),
+    ("j,1,batch,1,-1,1,1", "duration_s must be 0 or more"),
+    ("j,1,batch,1,nan,1,1", "duration_s must be 0 or more"),
+    ("j,1,batch,1,1,-1,1", "cpus must be 0 or more"),
+    ("j,1,batch,1,1,1e300,1", "cpus is more than any machine has"),
+    ("j,1,batch,1,1,inf,1", "cpus is more than any machine has"),
+    ("j,1,batch,1,1,1,2GiB", "memory_bytes is not a number"),
+    ("j,1,batch,1,1,1,0.5", "memory_bytes must be a whole number"),
+    ("j,1,batch,1,1,1,1e17", "memory_bytes is more than any machine has"),
+    (",1,batch,1,1,1,1", "job is empty"),
+    ("j,1,,1,1,1,1", "workload is empty"),
+    ("j\0,1,batch,1,1,1,1", "job has a NUL character in it"),
+    ("j,1,batch,1,1,1\0,1", "cpus is not a number"),
+    ("\0\0\0\0", "1 fields instead of 7"),
+    ("j,1,batch,1,1,1", "6 fields instead of 7"),
+    ("j,1,batch,1,1,1,1,1", "8 fields instead of 7"),
+    ('"j,1,batch,1,1,1,1', "a quote is not closed on its line"),
+    ('j,1,batch,1,1,1,"1', "a quote is not closed on its line"),
+    (b"j\xff,1,batch,1,1,1,1", "not UTF-8 text"),
+    (b"j\xff,1", "not UTF-8 text"),
+    ("j,1,ba\rtch,1,1,1,1", "not a row of CSV"),
+]
+
+
+def around(row):
+    """A trace with the row on line 4: after the header, a good row and a blank line, before two good rows."""
+    row = row if isinstance(row, bytes) else row.encode()
+    rest = (GOOD.format(n=2) + GOOD.format(n=3)).encode()
+    return (HEADER + GOOD.format(n=1) + "\n").encode() + row + b"\n" + rest
+
+
+@pytest.mark.parametrize(("row", "reason"), BAD_ROWS)
+def test_a_bad_row_stops_the_reading_with_one_line_that_names_file_and_line(trace_file, row, reason):
+    path = trace_file(around(row))
+
+    with pytest.raises(UserError) as error:
+        read(path)
+
+    message = str(error.value)
+    assert message.startswith(f"{path}:4: {reason}")
+    assert message.isprintable()
+    assert "--on-bad-row skip" in message
+
+
+@pytest.mark.parametrize(("row", "reason"), BAD_ROWS)
+def test_a_bad_row_is_put_aside_and_counted(trace_file, skipping, row, reason):
+    path = trace_file(around(row))
+
+    arrivals = read(path, skipping)
+
+    assert [arrival.job.id for arrival in arrivals] == ["j1", "j2", "j3"]
+    assert (skipping.read, skipping.accepted, skipping.rejected) == (4, 3, 1)
+    [aside] = rejected_rows(skipping)
+    assert (aside["file"], aside["row"]) == (str(path), "4")
+    assert aside["reason"].startswith(reason)
+    assert [aside["reason"]] == list(skipping.reasons)
+
+
+GOOD_ROW = GOOD.format(n=1).strip()
+
+
+@settings(deadline=None)
+@given(
+    # Whether a row comes too late depends on the rows above it, so it has a test of its own.
+    lines=st.lists(st.sampled_from([GOOD_ROW, "", *(row for row, why in BAD_ROWS if "above" not in why)]), max_size=12),
+    block=st.sampled_from([20, 64, 2**20]),
+    end=st.sampled_from([b"", b"\n"]),
+)
+def test_nothing_vanishes_whatever_stands_beside_it(lines, block, end):
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("traces.tables.BLOCK_BYTES", block)
+        path = Path(folder) / "jobs.csv"
+        raw = [line if isinstance(line, bytes) else line.encode() for line in lines]
+        path.write_bytes(HEADER.encode() + b"\n".join(raw) + end)
+        rejects = Rejects(OnBadRow.SKIP, Path(folder) / "rejects.csv")
+
+        groups = [group for arrival in read(path, rejects) for group in arrival.job.groups]
+
+        bad = [number for number, line in enumerate(lines, start=2) if line not in ("", GOOD_ROW)]
+        assert len(groups) == lines.count(GOOD_ROW) == rejects.accepted
+        assert rejects.read == len(lines) - lines.count("") == rejects.accepted + rejects.rejected
+        assert [int(row["row"]) for row in (rejected_rows(rejects) if bad else [])] == bad
+
+
+def test_lines_are_counted_right_across_blocks_and_bad_rows(trace_file, skipping):
+    lines = [GOOD.format(n=n) for n in range(100_000)]  # several blocks
+    bad = [5, 6, 7, 30_000, 30_001, 65_432, 99_998]
+    for at, spoilt in zip(bad, ["x\n", "\n", "j,1\n", '"\n', "a,,,,,,\n", "x,x,x,x,x,x,x\n", "y\n"], strict=True):
+        lines[at] = spoilt
+
+    arrivals = read(trace_file(HEADER + "".join(lines)), skipping)
+
+    assert [int(row["row"]) for row in rejected_rows(skipping)] == [at + 2 for at in bad if at != 6]  # 6 is blank
+    assert len(arrivals) == 100_000 - len(bad) == skipping.accepted
+    assert skipping.read == 100_000 - 1
+
+
+def test_a_bad_row_says_nothing_about_the_order_of_the_others(trace_file, skipping):
+    rows = "a,1e300,batch,0,1,1,1\nb,7,batch,1,1,1,1\nc,inf,batch,1,1,1,1\nd,6,batch,1,1,1,1\ne,7,batch,1,1,1,1\n"
+
+    arrivals = read(trace_file(HEADER + rows), skipping)
+
+    assert [arrival.job.id for arrival in arrivals] == ["b", "e"]
+
+
+def test_order_is_held_from_one_block_to_the_next(trace_file, monkeypatch):
+    monkeypatch.setattr("traces.tables.BLOCK_BYTES", 32)
+    path = trace_file(HEADER + "".join(GOOD.format(n=n) for n in (3, 4, 1)))
+
+    with pytest.raises(UserError, match=":4: submitted before the row above"):
+        read(path)
+
+
+def test_a_quoted_line_end_swallows_no_rows(trace_file, skipping):
+    rows = GOOD.format(n=1) + 'j2,2,"ba\ntch",1,1,1,1\n' + GOOD.format(n=3) + '"j4",4,batch,1,1,1,1\n'
+
+    arrivals = read(trace_file(HEADER + rows), skipping)
+
+    assert [arrival.job.id for arrival in arrivals] == ["j1", "j3", "j4"]
+    assert [row["row"] for row in rejected_rows(skipping)] == ["3", "4"]
+
+
+def test_a_bad_row_of_parquet_is_named_by_its_number(tmp_path, skipping):
+    path = tmp_path / "jobs.parquet"
+    columns = HEADER.strip().split(",")
+    rows = [["j", 0.0, "batch", 1, 1.0, 1.0, 1]] * 3
+    pd.DataFrame([*rows, ["j", 0.0, "batch", -1, 1.0, 1.0, 1], *rows], columns=columns).to_parquet(path)
+
+    read(path, skipping)
+
+    assert [(row["row"], row["text"]) for row in rejected_rows(skipping)] == [("4", "-1.0")]
+    assert (skipping.read, skipping.accepted) == (7, 6)
+
+
+# --- files that are no trace
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "no header line"),
+        (b"\n\n", "no header line"),
+        (HEADER.replace("cpus", "cpu") + GOOD.format(n=1), "unknown column 'cpu'; did you mean 'cpus'?"),
+        (HEADER.replace("cpus", "colour") + GOOD.format(n=1), "unknown column 'colour' (known: job, "),
+        (HEADER.replace(",cpus", "") + "j,1,batch,1,1,1\n", "column 'cpus' is missing"),
+        (HEADER.replace("cpus", "job") + GOOD.format(n=1), "column 'job' is there twice"),
+        ((HEADER + GOOD.format(n=1)).encode("utf-16"), ":1: not UTF-8 text"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ":1: not UTF-8 text"),
+        (b"PAR1" + b"\0" * 100, "jobs.csv: "),
+        (gzip.compress((HEADER + GOOD.format(n=1)).encode())[:-9], "damaged or cut off"),
+        (gzip.compress(HEADER.encode())[:12], "damaged or cut off"),
+        (b"\x1f\x8b and no more", "damaged or cut off"),
+    ],
+    ids=lambda value: str(value)[:20] if isinstance(value, str) else None,
+)
+def test_a_file_that_is_no_trace_is_an_error_of_one_line(trace_file, content, reason):
+    path = trace_file(content)
+
+    with pytest.raises(UserError) as error:
+        read(path)
+
+    assert str(error.value).startswith(str(path))
+    assert reason in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_long_gzip_that_is_cut_off_is_an_error_and_no_short_trace(trace_file):
+    whole = gzip.compress((HEADER + "".join(GOOD.format(n=n) for n in range(100_000))).encode())
+
+    with pytest.raises(UserError, match="damaged or cut off"):
+        read(trace_file(whole[: len(whole) * 9 // 10]))
+
+
+def test_a_gzip_of_several_members_is_read_to_its_end(trace_file):
+    parts = [HEADER + GOOD.format(n=1), GOOD.format(n=2), GOOD.format(n=3)]
+
+    assert len(read(trace_file(b"".join(gzip.compress(part.encode()) for part in parts)))) == 3
+
+
+def test_a_trace_of_a_header_alone_has_no_jobs(trace_file):
+    rejects = Rejects()
+
+    assert read(trace_file(HEADER), rejects) == []
+    assert rejects.read == 0
+
+
+def test_a_file_without_line_ends_is_refused_before_it_fills_the_memory(trace_file, monkeypatch):
+    monkeypatch.setattr("traces.tables.LONGEST_LINE_BYTES", 2**20)
+
+    with pytest.raises(UserError, match="this is no table"):
+        read(trace_file(HEADER + "x" * 2**22))
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("cpus", [[1.0], [2.0]]),
+        ("job", [[1], [2]]),
+        ("workload", [b"\xff", b"\xfe"]),
+        ("submit_s", pd.to_datetime(["2020-01-01", "2020-01-02"])),
+    ],
+)
+def test_a_parquet_column_of_another_kind_is_an_error(tmp_path, column, values):
+    path = tmp_path / "jobs.parquet"
+    table = pd.DataFrame([["j", 0.0, "batch", 1, 1.0, 1.0, 1]] * 2, columns=HEADER.strip().split(","))
+    table[column] = pd.Series(values)
+    table.to_parquet(path)
+
+    with pytest.raises(UserError, match=f"column '{column}' is not"):
+        read(path)
+
+
+def test_whole_numbers_of_parquet_are_names_too(tmp_path):
+    path = tmp_path / "jobs.parquet"
+    table = pd.DataFrame([[7, 0, "batch", 1, 1, 1, 2**40]], columns=HEADER.strip().split(","))
+    table.astype({"workload": "category"}).to_parquet(path)
+
+    [(job, _)] = read(path)
+
+    assert (job.id, job.workload, job.groups[0].task.need.memory_bytes) == ("7", "batch", 2**40)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("none.csv", "no such file"), (".", "is a folder")])
+def test_a_path_that_is_no_file_is_an_error(tmp_path, name, reason):
+    with pytest.raises(UserError, match=reason):
+        read(tmp_path / name)
