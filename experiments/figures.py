@@ -87,8 +87,11 @@ def _bars(axes: style.Axes, summary: pd.DataFrame, columns: dict[str, str]) -> N
     """
     runs = summary.groupby(["architecture", "policy"], sort=False)
     several = summary["seed"].nunique() > 1
-    classes = sorted({name.partition(".")[2] for name in summary.columns if name.startswith(("wait_mean_s.", "busyness."))})
-    colours = dict(zip([*(name for name in classes if name != "all"), *columns.values()], style.COLOURS * 9, strict=False))
+    prefixes = ("wait_mean_s.", "busyness.")
+    classes = sorted({name.partition(".")[2] for name in summary.columns if name.startswith(prefixes)})
+    colours = dict(
+        zip([*(name for name in classes if name != "all"), *columns.values()], style.COLOURS * 9, strict=False)
+    )
     colours["all"] = style.NEUTRAL
     named: set[str] = set()
     for place, (_, group) in enumerate(runs):
@@ -107,7 +110,8 @@ def _bars(axes: style.Axes, summary: pd.DataFrame, columns: dict[str, str]) -> N
                 error_kw={"lw": 0.8},
             )
             named.add(column)
-    axes.set_yticks(range(len(runs)), [f"{architecture}\n{_short(policy)}" for architecture, policy in runs.groups])
+    names = [f"{row.architecture}\n{_short(str(row.policy))}" for row in runs.head(1).itertuples()]
+    axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(runs) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     if len(named) > 1:
@@ -119,17 +123,20 @@ def _named(summary: pd.DataFrame, prefix: str) -> dict[str, str]:
 
 
 def _lines(logs: dict[RunKey, Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Give one run for each architecture and policy with how its line looks: colour by policy, dashes by architecture."""
+    """Give one run for each architecture and policy, and its line's look: colour by policy, dashes by architecture."""
     runs = list(_firsts(logs))
     architectures = list(dict.fromkeys(key.architecture for key, _, _ in runs))
     policies = list(dict.fromkeys(key.policy for key, _, _ in runs))
     for key, path, label in runs:
-        yield path, {
-            "label": label,
-            "color": style.COLOURS[policies.index(key.policy) % len(style.COLOURS)],
-            "ls": style.DASHES[architectures.index(key.architecture) % len(style.DASHES)],
-            "lw": 1.2,
-        }
+        yield (
+            path,
+            {
+                "label": label,
+                "color": style.COLOURS[policies.index(key.policy) % len(style.COLOURS)],
+                "ls": style.DASHES[architectures.index(key.architecture) % len(style.DASHES)],
+                "lw": 1.2,
+            },
+        )
 
 
 def _legend_below(figure: style.Figure, axes: style.Axes) -> None:

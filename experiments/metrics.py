@@ -6,7 +6,7 @@ The table in the README says what each metric means, with unit and formula.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +96,7 @@ class Metrics:
             elif event is Event.ABANDONED:
                 jobs[event] += not row.again
             elif event is Event.SCHEDULER:
-                schedulers[row.scheduler]  # noqa: B018  it counts even if it never thinks
+                schedulers[row.scheduler]  # it counts even if it never thinks
             elif event is Event.SAMPLED:
                 load = row.where
                 self._ranges.append(np.ptp(load, axis=1).astype(np.float64))
@@ -176,5 +176,3 @@ class Metrics:
             metrics[f"{name}_imbalance_std"] = std
             metrics[f"{name}_imbalance_range"] = float(ranges[axis])
         return metrics
-
-

@@ -86,9 +86,7 @@ def run_study(
     return [done[key] for key in keys]
 
 
-def run_one(
-    study: Study, key: RunKey, out: Path | None, *, first: bool, progress: Callable[[float], None]
-) -> Result:
+def run_one(study: Study, key: RunKey, out: Path | None, *, first: bool, progress: Callable[[float], None]) -> Result:
     """Make one run, and write its log if there is somewhere to write it."""
     if out is None:
         return simulate(study, key, progress=progress)

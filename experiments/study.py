@@ -72,5 +72,7 @@ class Study:
     def from_json(cls, plain: Mapping[str, Any]) -> Study:
         """Make the study that `as_json` gave."""
         known = {field.name for field in fields(cls)}
-        values = {name: tuple(v) if isinstance(v, list) else v for name, v in plain.items() if name in known}
-        return cls(**{**values, "detail": Detail(values["detail"])})
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in plain.items()}
+        return cls(
+            **{name: value for name, value in values.items() if name in known} | {"detail": Detail(values["detail"])}
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -28,7 +29,7 @@ mpl.rcParams.update(
         "axes.spines.right": False,
         "axes.titlesize": 10,
         "axes.titlelocation": "left",
-        "axes.prop_cycle": mpl.cycler(color=COLOURS),
+        "axes.prop_cycle": cycler(color=COLOURS),
         "axes.grid": True,
         "axes.axisbelow": True,
         "grid.color": "#dddddd",

@@ -40,7 +40,7 @@ class Group(NamedTuple):
     """Identical containers of one job."""
 
     task: Task
-    count: int
+    count: int  # type: ignore[assignment]  # what a tuple calls count, nobody wants of two fields
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -144,7 +144,9 @@ class Tank:
             for group, runs in zip(job.groups, run_s, strict=True):
                 hosts, counts = placer.place(self.snapshot(), group.task, group.count)
                 if counts.sum() < group.count:
-                    raise UserError(f"{source}: job {job.id!r} finds no room for {group.count - counts.sum()} containers")
+                    raise UserError(
+                        f"{source}: job {job.id!r} finds no room for {group.count - counts.sum()} containers"
+                    )
                 self._prefill(job, group.task, np.repeat(hosts, counts), runs, recorded=False)
 
     def _prefill(self, job: Job, task: Task, each: IntArray, run_s: RunTime, *, recorded: bool) -> None:
@@ -204,7 +206,7 @@ class Tank:
 
     def _submit(self, arrival: Arrival) -> None:
         job = arrival.job
-        feasible = all([self._fits_on_some_host(group.task) for group in job.groups])
+        feasible = all(self._fits_on_some_host(group.task) for group in job.groups)
         pending = self._dispatcher.submit(job) if feasible else None
         if pending is not None:
             self._waiting[job] = Waiting(pending, arrival.run_s, [0] * len(job.groups))
@@ -294,7 +296,7 @@ class Tank:
             self.env.timeout(running.run_s, running).callbacks.append(self._end)
 
     def _end(self, event: simpy.Event) -> None:
-        running = event.value
+        running: Running = event.value  # type: ignore[assignment]
         if running.hosts.size:
             del self._running[running]
             self._leave(running, Event.FINISHED, running.hosts, running.counts)
@@ -353,7 +355,7 @@ class Tank:
     # -- looking --------------------------------------------------------------------------------------------
 
     def _sample(self, tick: Callable[[float], None]) -> Process:
-        """Look at every host's load, ever more rarely, so that a run of any length has enough looks and not too many."""
+        """Look at every host's load, ever more rarely: a run of any length has enough looks, and not too many."""
         every_s, looks, view = self._options.sample_s, 0, self.snapshot()
         while True:
             load = ((view.capacity - view.free) * view.per_capacity).astype(np.float32)

@@ -16,7 +16,19 @@ MAY_IMPORT = {
     "experiments": {"policies", "traces", "sim", "real", "experiments"},
 }
 #: What the storey that decides must not know.
-WORLDLY = {"simpy", "docker", "time", "datetime", "threading", "socket", "asyncio", "subprocess", "os", "pathlib", "random"}
+WORLDLY = {
+    "simpy",
+    "docker",
+    "time",
+    "datetime",
+    "threading",
+    "socket",
+    "asyncio",
+    "subprocess",
+    "os",
+    "pathlib",
+    "random",
+}
 
 SOURCES = [path for room in MAY_IMPORT for path in sorted((ROOT / room).rglob("*.py"))]
 
@@ -42,7 +54,9 @@ def test_arrows_point_one_way(path):
     assert ours <= MAY_IMPORT[room]
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if p.relative_to(ROOT).parts[0] == "policies"], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [p for p in SOURCES if p.relative_to(ROOT).parts[0] == "policies"], ids=lambda p: p.name
+)
 def test_policies_know_no_world(path):
     assert not imports_of(path) & WORLDLY
 

@@ -500,9 +500,9 @@ def _arrivals(lives: Rows, ran: Ints, odd: Odd) -> list[Arrival]:
     groups = _Groups(lives, begins)
     starts = np.flatnonzero(groups.begins)
     ends = np.append(starts[1:], len(groups.groups))
-    resubmission = ~_changes(head["job"]) | head["again"] | np.isin(head["job"], ran)
-    # The sort is stable, and a job's first submissions stand before its others.
-    order = np.lexsort((head["job"], head["submit"]))
+    # A job stands with its first submission first, unless it runs at time 0.
+    resubmission = ~_changes(head["job"]) | np.isin(head["job"], ran)
+    order = np.argsort(head["submit"], kind="stable")  # at one time by job, its first submission first
     columns = [column[order].tolist() for column in (head["job"], head["submit"], resubmission, starts, ends)]
     arrivals = []
     for job, submit, again, start, end in zip(*columns, strict=True):

@@ -31,44 +31,132 @@ Examples:
 
 
 @click.command(epilog=EXAMPLE)
-@click.option("--trace", default=DEFAULT.trace, show_default=True, metavar="[FORMAT:]PATH",
-              help="The workload; generated:default is the embedded one, generated:FILE one described in TOML.")
+@click.option(
+    "--trace",
+    default=DEFAULT.trace,
+    show_default=True,
+    metavar="[FORMAT:]PATH",
+    help="The workload; generated:default is the embedded one, generated:FILE one described in TOML.",
+)
 @click.option("--prefill", metavar="FILE", help="Native jobs that run from the beginning, placed at random.")
-@click.option("--until", "until_s", type=Time(), metavar="TIME",
-              help="Stop then [default: at the end of the recording, or when the last container ended].")
-@click.option("--hosts", metavar="N|FILE|trace",
-              help="Machines: how many, a file of them, or the trace's own [default: the trace's own].")
-@click.option("--host-cpus", type=float, default=DEFAULT.host_cpus, show_default=True,
-              help="Cores of each, with --hosts N.")
-@click.option("--host-memory", "host_memory_bytes", type=Size(), default="64GiB", show_default=True,
-              help="Memory of each, with --hosts N.")
-@click.option("--architecture", "architectures", multiple=True, default=DEFAULT.architectures, show_default=True,
-              metavar="NAME", help="Who schedules; repeatable. See `towtank policies`.")
-@click.option("--policy", "policies", multiple=True, default=DEFAULT.policies, show_default=True, metavar="NAME",
-              help="Where containers go: a name or path/to/mine.py:my_score; repeatable. See `towtank policies`.")
-@click.option("--schedulers", type=PerClass("class=N", whole=True, only_per_class=True), metavar="CLASS=N,…",
-              help="Schedulers for each workload class [default: 1 each; monolithic has one for all].")
-@click.option("--t-job", "t_job_s", type=PerClass("seconds"), default="0.1", show_default=True, metavar="TIME|CLASS=TIME,…",
-              help="Decision time for a job.")
-@click.option("--t-task", "t_task_s", type=PerClass("seconds"), default="0.005", show_default=True,
-              metavar="TIME|CLASS=TIME,…", help="Decision time for each of its containers.")
-@click.option("--conflict", type=click.Choice(["fine", "coarse"]), default=DEFAULT.conflict, show_default=True,
-              help="A claim conflicts if it no longer fits (fine), or if the host was claimed on since (coarse).")
-@click.option("--commit", type=click.Choice(["incremental", "gang"]), default=DEFAULT.commit, show_default=True,
-              help="Keep the claims that hold, or all or nothing.")
-@click.option("--contention", type=click.Choice(["on", "off"]), default="off", show_default=True,
-              help="Whether containers slow their neighbours down. Not modelled yet.")
+@click.option(
+    "--until",
+    "until_s",
+    type=Time(),
+    metavar="TIME",
+    help="Stop then [default: at the end of the recording, or when the last container ended].",
+)
+@click.option(
+    "--hosts",
+    metavar="N|FILE|trace",
+    help="Machines: how many, a file of them, or the trace's own [default: the trace's own].",
+)
+@click.option(
+    "--host-cpus", type=float, default=DEFAULT.host_cpus, show_default=True, help="Cores of each, with --hosts N."
+)
+@click.option(
+    "--host-memory",
+    "host_memory_bytes",
+    type=Size(),
+    default="64GiB",
+    show_default=True,
+    help="Memory of each, with --hosts N.",
+)
+@click.option(
+    "--architecture",
+    "architectures",
+    multiple=True,
+    default=DEFAULT.architectures,
+    show_default=True,
+    metavar="NAME",
+    help="Who schedules; repeatable. See `towtank policies`.",
+)
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    default=DEFAULT.policies,
+    show_default=True,
+    metavar="NAME",
+    help="Where containers go: a name or path/to/mine.py:my_score; repeatable. See `towtank policies`.",
+)
+@click.option(
+    "--schedulers",
+    type=PerClass("class=N", whole=True, only_per_class=True),
+    metavar="CLASS=N,…",
+    help="Schedulers for each workload class [default: 1 each; monolithic has one for all].",
+)
+@click.option(
+    "--t-job",
+    "t_job_s",
+    type=PerClass("seconds"),
+    default="0.1",
+    show_default=True,
+    metavar="TIME|CLASS=TIME,…",
+    help="Decision time for a job.",
+)
+@click.option(
+    "--t-task",
+    "t_task_s",
+    type=PerClass("seconds"),
+    default="0.005",
+    show_default=True,
+    metavar="TIME|CLASS=TIME,…",
+    help="Decision time for each of its containers.",
+)
+@click.option(
+    "--conflict",
+    type=click.Choice(["fine", "coarse"]),
+    default=DEFAULT.conflict,
+    show_default=True,
+    help="A claim conflicts if it no longer fits (fine), or if the host was claimed on since (coarse).",
+)
+@click.option(
+    "--commit",
+    type=click.Choice(["incremental", "gang"]),
+    default=DEFAULT.commit,
+    show_default=True,
+    help="Keep the claims that hold, or all or nothing.",
+)
+@click.option(
+    "--contention",
+    type=click.Choice(["on", "off"]),
+    default="off",
+    show_default=True,
+    help="Whether containers slow their neighbours down. Not modelled yet.",
+)
 @click.option("--seeds", type=Seeds(), default="1", show_default=True, metavar="N,N,…", help="One run for each.")
-@click.option("--processes", type=click.IntRange(min=1), metavar="N",
-              help="Runs that go on at once [default: one a core].")
-@click.option("--on", "world", default="tank", show_default=True, metavar="tank",
-              help="Where to run. Docker hosts are not there yet.")
-@click.option("--detail", type=click.Choice([d.value for d in Detail]), default=DEFAULT.detail.value, show_default=True,
-              help="How much of the log is written.")
-@click.option("--on-bad-row", type=click.Choice(["stop", "skip"]), default=DEFAULT.on_bad_row, show_default=True,
-              help="Stop at a row of the trace that cannot be used, or put it aside and count it.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Results directory: log, metrics, figures. Taken up again if it holds this configuration.")
+@click.option(
+    "--processes", type=click.IntRange(min=1), metavar="N", help="Runs that go on at once [default: one a core]."
+)
+@click.option(
+    "--on",
+    "world",
+    default="tank",
+    show_default=True,
+    metavar="tank",
+    help="Where to run. Docker hosts are not there yet.",
+)
+@click.option(
+    "--detail",
+    type=click.Choice([d.value for d in Detail]),
+    default=DEFAULT.detail.value,
+    show_default=True,
+    help="How much of the log is written.",
+)
+@click.option(
+    "--on-bad-row",
+    type=click.Choice(["stop", "skip"]),
+    default=DEFAULT.on_bad_row,
+    show_default=True,
+    help="Stop at a row of the trace that cannot be used, or put it aside and count it.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Results directory: log, metrics, figures. Taken up again if it holds this configuration.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON and nothing else.")
 @click.option("--figures/--no-figures", default=True, help="Whether figures are drawn into the results directory.")
 def run(

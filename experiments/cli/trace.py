@@ -44,8 +44,13 @@ def info(spec: str, hosts: str | None, host_cpus: float, host_memory: str, on_ba
 @trace.command(epilog="Example: towtank trace generate default --seed 2 --out jobs.parquet")
 @click.argument("spec", metavar="default|SPEC.toml")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
-              help="Native trace, .csv or .parquet.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="FILE",
+    help="Native trace, .csv or .parquet.",
+)
 def generate(spec: str, seed: int, out: Path) -> None:
     """Write a generated workload as a native trace."""
     from traces.formats import open_trace

@@ -9,7 +9,7 @@ import numpy as np
 
 from policies.cell.claims import Claims, Commit, Conflict, Outcome
 from policies.cell.load import Load
-from policies.cell.view import ClusterView, IntArray
+from policies.cell.view import BoolArray, ClusterView, IntArray
 from policies.requests import ALWAYS, RESOURCES, Task
 
 
@@ -45,7 +45,7 @@ class Ledger:
     Room stays taken until `release`: the world says when a container ended.
     """
 
-    def __init__(self, capacity: IntArray, alive: Sequence[bool] | None = None) -> None:
+    def __init__(self, capacity: IntArray, alive: Sequence[bool] | BoolArray | None = None) -> None:
         whole = np.array(capacity, dtype=np.int64)
         if whole.ndim != 2 or whole.shape[0] != len(RESOURCES):
             raise ValueError(f"capacity has shape {whole.shape}, not ({len(RESOURCES)}, n_hosts)")

@@ -164,9 +164,10 @@ class ClusterView:
 
     def all_fit(self, task: Task, hosts: IntArray, counts: IntArray) -> bool:
         """Say whether `counts` more of `task` fit on `hosts`, which are different, all of them."""
-        if not self.amounts(task):
+        need = self.need(task)
+        if need is None or not self.amounts(task):
             return bool((counts <= self.slots(task, hosts)).all())
-        return bool((self.free.take(hosts, axis=1) >= self.need(task) * counts).all())
+        return bool((self.free.take(hosts, axis=1) >= need * counts).all())
 
     def rows(self, hosts: IntArray) -> ClusterView:
         """Give the view of some hosts only, in the order given."""

@@ -49,8 +49,9 @@ def instantiate(made_from: Any, parameters: Mapping[str, Any], rng: np.random.Ge
         takes = inspect.signature(made_from).parameters
         policy: Policy = made_from(**({"rng": rng} if "rng" in takes else {}), **parameters)
         return policy
-    policy = deepcopy(made_from)
     if parameters:
         inspect.signature(made_from).bind(None, None, **parameters)
-        policy = partial(made_from, **parameters)
-    return policy
+        score: Policy = partial(made_from, **parameters)
+        return score
+    copied: Policy = deepcopy(made_from)
+    return copied

@@ -38,7 +38,7 @@ def usable_scores(score: Score, view: ClusterView, task: Task) -> FloatArray:
 
 
 def best_rows(score: Score, view: ClusterView, task: Task, k: int, scores: FloatArray | None = None) -> Chosen:
-    """Place up to `k` containers one after another, each on the host that scores best just then.
+    r"""Place up to `k` containers one after another, each on the host that scores best just then.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def best_rows(score: Score, view: ClusterView, task: Task, k: int, scores: Float
     One at a time would re-score a row after every container. Since a score is row-wise, the scores that a host
     goes through as it fills, :math:`s_h(0), s_h(1), …`, do not depend on the others, and always taking the
     best head of these sequences yields the same containers as the `k` largest of their running minima
-    :math:`\\min_{i \\le j} s_h(i)`: a score above its predecessors' minimum is taken at once after them. Only the `k`
+    :math:`\min_{i \le j} s_h(i)`: a score above its predecessors' minimum is taken at once after them. Only the `k`
     hosts with the best first score can be among them, and they are looked at deeper and deeper until none is used up.
     """
     if scores is None:
@@ -102,7 +102,8 @@ def _best_heads(scores: FloatArray, k: int) -> IntArray:
             rows: IntArray = np.concatenate((better, equal))
             rows.sort()
             return rows
-    return (scores != -np.inf).nonzero()[0]
+    usable: IntArray = (scores != -np.inf).nonzero()[0]
+    return usable
 
 
 def _refuse_nan(value: float, score: Score) -> None:
@@ -202,7 +203,7 @@ class Checked:
             counts = per_host.take(hosts).astype(np.int64)
         some = counts != 0
         hosts, counts = hosts[some], counts[some]
-        if hosts.size and not (0 <= hosts.min() and hosts.max() < len(view)):
+        if hosts.size and (hosts.min() < 0 or hosts.max() >= len(view)):
             raise UserError(f"policy {self._name} chose a host that the cell does not have")
         if (counts < 0).any() or counts.sum() > k:
             raise UserError(f"policy {self._name} was asked for at most {k} containers and placed {counts.sum()}")

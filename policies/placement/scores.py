@@ -30,11 +30,11 @@ def binpack(view: ClusterView, task: Task) -> FloatArray:
 
 
 def least_allocated(view: ClusterView, task: Task) -> FloatArray:
-    """Prefer the host with the largest share of its capacity unrequested (kube-scheduler's ``LeastAllocated``).
+    r"""Prefer the host with the largest share of its capacity unrequested (kube-scheduler's ``LeastAllocated``).
 
     Notes
     -----
-    The mean over resources of :math:`(c_r - a_r - d_r) / c_r \\times 100`, where :math:`a` is allocated and
+    The mean over resources of :math:`(c_r - a_r - d_r) / c_r \times 100`, where :math:`a` is allocated and
     :math:`d` the container's request. Kubernetes documentation, "Resource bin packing".
     """
     score = shares_left(view, task)
@@ -43,14 +43,14 @@ def least_allocated(view: ClusterView, task: Task) -> FloatArray:
 
 
 def balanced(view: ClusterView, task: Task) -> FloatArray:
-    """Prefer the host whose resources would be requested in equal shares (kube-scheduler's ``BalancedAllocation``).
+    r"""Prefer the host whose resources would be requested in equal shares (kube-scheduler's ``BalancedAllocation``).
 
     Notes
     -----
-    :math:`(1 - \\sigma) \\times 100`, with :math:`\\sigma` the population standard deviation over the host's
+    :math:`(1 - \sigma) \times 100`, with :math:`\sigma` the population standard deviation over the host's
     resources of their requested shares, which is also that of the shares left; of two it is half their difference.
     """
-    shares = view.free_after(task) * view.per_capacity
+    shares: FloatArray = view.free_after(task) * view.per_capacity
     if len(shares) == 2:
         score: FloatArray = shares[0] - shares[1]
         np.abs(score, out=score)
@@ -62,7 +62,8 @@ def balanced(view: ClusterView, task: Task) -> FloatArray:
     n = np.maximum(has.sum(axis=0), 1)
     mean = shares.sum(axis=0) / n
     deviations: FloatArray = (shares - mean) * has
-    return 100.0 - 100.0 * np.sqrt((deviations**2).sum(axis=0) / n)
+    deviation: FloatArray = np.sqrt((deviations**2).sum(axis=0) / n)
+    return 100.0 - 100.0 * deviation
 
 
 def dot_product(view: ClusterView, task: Task) -> FloatArray:

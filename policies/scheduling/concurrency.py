@@ -58,5 +58,6 @@ class Optimistic:
 def _worth_claiming(transaction: list[Claims], pending: Any, commit: Commit) -> bool:
     """Say whether there is something to commit; a gang is the whole job, whatever the snapshot had room for."""
     if commit is Commit.GANG:
-        return sum(claims.tasks for claims in transaction) == pending.job.tasks
+        claimed = sum(claims.tasks for claims in transaction)
+        return bool(claimed == pending.job.tasks)
     return bool(transaction)

@@ -76,8 +76,9 @@ def test_json_is_the_summary_and_nothing_else(jobs, tmp_path):
 
     runs = run_json("--trace", jobs, "--hosts", 3, "--policy", "spread", "--seeds", "1,2")
 
-    assert [(r["architecture"], r["policy"], r["seed"]) for r in runs] == [
-        ("monolithic", "spread", 1), ("monolithic", "spread", 2), ("shared-state", "spread", 1), ("shared-state", "spread", 2),
+    assert [(run["architecture"], run["policy"], run["seed"]) for run in runs] == [
+        ("monolithic", "spread", 1), ("monolithic", "spread", 2),
+        ("shared-state", "spread", 1), ("shared-state", "spread", 2),
     ]  # fmt: skip
     assert sorted(tmp_path.iterdir()) == before
     assert set(runs[0]["cost"]) == {"wall_s", "cpu_s", "peak_rss_bytes"}
@@ -86,11 +87,15 @@ def test_json_is_the_summary_and_nothing_else(jobs, tmp_path):
 def test_the_metrics_that_scripts_rely_on_are_there(jobs):
     monolithic, shared = run_json("--trace", jobs, "--hosts", 3, "--policy", "spread")
 
-    common = """jobs_submitted jobs_scheduled jobs_pending jobs_abandoned jobs_infeasible tasks_scheduled tasks_finished
-        tasks_running wait_mean_s wait_p90_s wait_mean_s.batch wait_p90_s.service cpu_allocated_mean
-        memory_allocated_mean cpu_used_mean disk_used_mean cpu_imbalance memory_imbalance disk_imbalance slowdown_mean
-        slowdown_p99 makespan_s""".split()
-    assert set(common) <= set(monolithic["metrics"])
+    # fmt: off
+    common = {
+        "jobs_submitted", "jobs_scheduled", "jobs_pending", "jobs_abandoned", "jobs_infeasible", "tasks_scheduled",
+        "tasks_finished", "tasks_running", "wait_mean_s", "wait_p90_s", "wait_mean_s.batch", "wait_p90_s.service",
+        "cpu_allocated_mean", "memory_allocated_mean", "cpu_used_mean", "disk_used_mean", "cpu_imbalance",
+        "memory_imbalance", "disk_imbalance", "slowdown_mean", "slowdown_p99", "makespan_s",
+    }
+    # fmt: on
+    assert common <= set(monolithic["metrics"])
     assert {"busyness.all", "conflict_fraction.all", "conflicted_claims.all"} <= set(monolithic["metrics"])
     assert {"busyness.batch", "busyness.service", "conflict_fraction.batch"} <= set(shared["metrics"])
     assert monolithic["metrics"]["tasks_finished"] == 6
@@ -190,9 +195,10 @@ def test_bad_rows_stop_the_run_or_are_put_aside_and_counted(jobs, tmp_path):
     run, _ = run_json(*asked, "--on-bad-row", "skip", "--out", tmp_path / "out")
 
     assert (run["metrics"]["rows_read"], run["metrics"]["rows_rejected"]) == (4, 1)
-    assert "d,3,batch" in (tmp_path / "out" / "rejected.csv").read_text() or ",-2.0" in (
-        tmp_path / "out" / "rejected.csv"
-    ).read_text()
+    assert (
+        "d,3,batch" in (tmp_path / "out" / "rejected.csv").read_text()
+        or ",-2.0" in (tmp_path / "out" / "rejected.csv").read_text()
+    )
 
 
 def test_a_folder_that_holds_something_else_is_not_written_into(jobs, tmp_path):
@@ -230,7 +236,7 @@ def test_a_generated_workload_written_out_runs_as_it_does_unwritten(tmp_path):
     spec = tmp_path / "small.toml"
     spec.write_text(
         'span_s = 60\n[hosts]\nn = 20\ncpus = 8\nmemory_bytes = "32GiB"\n'
-        "[classes.batch]\ninterarrival_s = {law = \"exponential\", mean = 1}\ntasks = 3\n"
+        '[classes.batch]\ninterarrival_s = {law = "exponential", mean = 1}\ntasks = 3\n'
         'duration_s = {law = "exponential", mean = 20}\ncpus = 1\nmemory_bytes = "1GiB"\n'
     )
     towtank("trace", "generate", spec, "--seed", 3, "--out", tmp_path / "jobs.csv")
@@ -252,7 +258,9 @@ def test_policies_are_listed_with_one_line_each():
         assert f"  {name} " in said
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["plot"], ["trace"], ["trace", "info"], ["trace", "generate"], ["policies"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["plot"], ["trace"], ["trace", "info"], ["trace", "generate"], ["policies"]]
+)
 def test_every_command_has_help_with_an_example(command):
     said = towtank(*command, "--help").stdout
 

@@ -194,7 +194,12 @@ def test_a_recorded_host_may_be_overfull():
 def prefilled(arrivals, machines):
     told = Told()
     tank = Tank(
-        machines, ARCHITECTURES["monolithic"](), Settings(), lambda name: Placer(scores.spread), Log([told]), TankOptions()
+        machines,
+        ARCHITECTURES["monolithic"](),
+        Settings(),
+        lambda name: Placer(scores.spread),
+        Log([told]),
+        TankOptions(),
     )
     tank.prefill(arrivals, Placer(RandomFirstFit(stream(1, "prefill"))), source="old.csv")
     tank.check()
@@ -247,8 +252,7 @@ jobs = st.lists(
 @settings(max_examples=60)
 def test_every_container_that_is_placed_runs_once_and_its_whole_time(drawn, architecture, conflict, commit, leaves):
     arrivals = [
-        arrival(f"job{n}", at, tasks, run_s, workload)
-        for n, (at, tasks, run_s, workload) in enumerate(sorted(drawn))
+        arrival(f"job{n}", at, tasks, run_s, workload) for n, (at, tasks, run_s, workload) in enumerate(sorted(drawn))
     ]
     events = (HostEvent(7.0, 0, False), HostEvent(15.0, 0, True)) if leaves else ()
     told = replay(

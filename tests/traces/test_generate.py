@@ -235,6 +235,15 @@ def test_classes_of_one_law_and_seeds_are_unlike():
         assert len({tuple(drawn[quantity]) for drawn in draws}) == 3
 
 
+def test_what_is_drawn_for_one_job_is_not_related():
+    wide = Uniform(1.0, 1e6)
+    drawn = columns(jobs_of(one_class(tasks=wide, duration_s=wide, cpus=wide, memory_bytes=wide), span_s=5000.0))
+
+    related = np.corrcoef([drawn[quantity] for quantity in QUANTITIES[1:]]) - np.eye(4)
+
+    assert np.abs(related).max() < 0.08  # more than 5 standard errors of 5,000 unrelated pairs
+
+
 @pytest.mark.parametrize("block", [1, 7, 100_000])
 def test_the_jobs_do_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch, block):
     before = columns(jobs_of(one_class(**RANDOM)))

@@ -207,12 +207,22 @@ def test_an_update_changes_what_a_waiting_task_asks_for(read):
         line(605, UPDATE_PENDING, cpu="0.125", memory=""),
         line(610, SCHEDULE, machine=7, cpu="", memory=""),
         line(620, UPDATE_RUNNING, cpu="0.75"),
+        line(625, UPDATE_PENDING, cpu="0.75"),
         line(630, FINISH, cpu="0.75"),
     )
 
     [(job, _)] = trace.arrivals()
 
     assert job.groups[0].task.need == Resources(125_000, 250_000_000_000)
+    assert noted(trace, "changes of a request") == 2
+
+
+def test_an_update_of_a_task_that_was_never_submitted_changes_no_other(read):
+    trace = read(line(600, SUBMIT, cpu="0.5"), line(610, UPDATE_PENDING, index=1, cpu="0.125"))
+
+    [(job, _)] = trace.arrivals()
+
+    assert job.groups[0].task.need.cpu_milli == 500_000
     assert noted(trace, "changes of a request") == 1
 
 
@@ -270,6 +280,7 @@ BEFORE = [line(600, SUBMIT), line(610, SCHEDULE, machine=7)]
         ),
         ([line(600, SUBMIT), line(600, SCHEDULE, machine=7), line(600, FINISH)], [0.0]),
         ([line(600, SUBMIT), line(600, KILL), line(650, SUBMIT), line(660, KILL)], [0.0, 10.0]),
+        ([line(600, SUBMIT), line(610, KILL), line(650, SUBMIT), line(650, KILL)], [10.0, 0.0]),
         ([line(600, SUBMIT), line(650, SCHEDULE, machine=7), line(650, KILL)], [0.0]),
         ([line(0, SUBMIT), line(0, SCHEDULE, machine=7), line(650, KILL), line(650, SUBMIT), line(655, KILL)], [5.0]),
     ],
@@ -319,6 +330,15 @@ def test_what_waits_at_time_0_is_submitted_then(read):
     assert submitted(trace) == [("1", 0.0, True, [10.0, 640.0])]
 
 
+def test_what_is_said_twice_of_time_0_counts_once(read):
+    at_0 = [line(0, SUBMIT), line(0, SCHEDULE, machine=7), line(0, SUBMIT, index=1)]
+    trace = read(*at_0, *at_0)
+
+    assert [entry.hosts.tolist() for entry in trace.prefill()] == [[0]]
+    assert runs(trace) == [OPEN_ENDED]
+    assert noted(trace, "say again how a task was") == 3
+
+
 def test_a_job_that_runs_at_time_0_is_never_new(read):
     trace = read(
         line(0, SUBMIT), line(0, SCHEDULE, machine=7), line(0, SUBMIT, index=1),
@@ -356,24 +376,40 @@ def test_jobs_that_are_submitted_together_stay_apart_and_come_in_order_of_their_
 
 
 def test_unlike_containers_of_a_job_are_groups_in_order_of_appearance_with_their_own_run_times(read):
-    wants = ["0.5", "0.25", "0.5"]
+    wants = [("0.5", 0), ("0.25", 0), ("0.5", 0), ("0.25", 9)]
     trace = read(
-        *(line(600 + i / 10, SUBMIT, index=i, cpu=cpu) for i, cpu in enumerate(wants)),
-        *(line(700, SCHEDULE, index=i, cpu=cpu, machine=7) for i, cpu in enumerate(wants)),
-        *(line(710 + i, FINISH, index=i) for i in range(3)),
+        *(line(600 + i / 10, SUBMIT, index=i, cpu=cpu, priority=p) for i, (cpu, p) in enumerate(wants)),
+        *(line(700, SCHEDULE, index=i, cpu=cpu, priority=p, machine=7) for i, (cpu, p) in enumerate(wants)),
+        *(line(710 + i, FINISH, index=i) for i in range(4)),
     )
 
     [(job, run_s)] = trace.arrivals()
 
-    assert [(group.task.need.cpu_milli, group.count) for group in job.groups] == [(500_000, 2), (250_000, 1)]
-    assert [each.tolist() for each in run_s] == [[10.0, 12.0], [11.0]]
+    assert [(task.need.cpu_milli, task.priority, count) for task, count in job.groups] == [
+        (500_000, 0, 2),
+        (250_000, 0, 1),
+        (250_000, 9, 1),
+    ]
+    assert [each.tolist() for each in run_s] == [[10.0, 12.0], [11.0], [13.0]]
+    assert job.workload == "service"
 
 
 def test_a_trace_can_be_read_twice(read):
     trace = read(*BEFORE)
 
-    assert submitted(trace) == submitted(trace)
+    first, [(_, [run_s])] = submitted(trace), list(trace.arrivals())
+
+    assert submitted(trace) == first
+    assert not run_s.flags.writeable
     assert trace.rejects.read == 3
+
+
+def test_rows_are_counted_anew_for_each_reading(read):
+    rejects = Rejects()
+    for _ in range(2):
+        list(read(*BEFORE, rejects=rejects).arrivals())
+
+    assert rejects.read == 3
 
 
 # ---- Any life -------------------------------------------------------------------------------------------------------
@@ -475,6 +511,16 @@ def test_a_machine_without_a_size_holds_nothing_until_it_has_one(read):
     assert (hosts.capacity.tolist(), hosts.alive.tolist()) == ([[0], [0], [0]], [True])
     assert list(hosts.events) == [HostEvent(700.0, 0, True, Resources(10**6, 10**12))]
     assert noted(trace, "never given before") == 1
+
+
+def test_a_machine_that_is_away_stays_away_when_its_size_changes(read):
+    events = [f"0,7,{ADD},p,1,1", f"0,7,{UPDATE},p,0.5,1", f"700000000,7,{REMOVE},p,,", f"710000000,7,{UPDATE},p,1,1"]
+
+    hosts = read(*BEFORE, machines=[*events, f"720000000,7,{ADD},p,,"]).hosts()
+
+    assert hosts.capacity.tolist() == [[500_000], [10**12], [0]]
+    assert [event.alive for event in hosts.events] == [False, False, True]
+    assert hosts.events[-1].capacity == Resources(10**6, 10**12)
 
 
 def test_a_machine_that_restarts_at_one_time_is_there_after(read):
