@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import resource
 import sys
 import time
@@ -18,6 +19,7 @@ from policies.errors import UserError
 from policies.log import Log, Sink
 from policies.placement import Placer
 from policies.placement.choosers import RandomFirstFit
+from policies.requests import Group, Job
 from policies.scheduling import Settings
 from policies.scheduling.scheduler import DecisionTime
 from policies.streams import stream
@@ -26,7 +28,7 @@ from sim.tank import SAMPLES
 from traces.formats import open_trace
 from traces.hosts import Hosts, read_hosts, uniform
 from traces.rejects import OnBadRow, Rejects
-from traces.trace import Trace
+from traces.trace import Arrival, Recorded, Trace
 
 Progress = Callable[[float], None]
 
@@ -113,7 +115,10 @@ def simulate(
     if not len(hosts):
         raise UserError("there are no hosts")
     end_s = trace.end_s()
-    until_s = study.until_s if study.until_s is not None else end_s
+    until_s = study.until_s
+    if until_s is None and end_s is not None:
+        # A run stops short of its end; what a recording tells last still belongs to it.
+        until_s = math.nextafter(end_s, math.inf)
     chosen = choices.policy(key.policy)
 
     def placer(scheduler: str) -> Placer:
@@ -133,7 +138,13 @@ def simulate(
             restart_lost=end_s is None,
         ),
     )
-    overfull = tank.prefill_recorded(trace.prefill())
+    at_random = Placer(RandomFirstFit(stream(key.seed, "prefill")))
+    if study.hosts in (None, "trace"):
+        overfull = tank.prefill_recorded(trace.prefill())
+    else:
+        overfull = 0
+        # On other machines than its own, what runs at the beginning has no recorded place.
+        tank.prefill(map(_as_arrival, trace.prefill()), at_random, source=study.trace)
     if overfull:
         notes.append(
             f"at the beginning {overfull} of {len(hosts)} hosts hold more than they have, as recorded: "
@@ -141,7 +152,6 @@ def simulate(
         )
     if study.prefill is not None:
         prefill = open_trace(study.prefill, Rejects(OnBadRow(study.on_bad_row)), key.seed)
-        at_random = Placer(RandomFirstFit(stream(key.seed, "prefill")))
         tank.prefill(prefill.arrivals(), at_random, source=study.prefill)
 
     def tick(now: float) -> None:
@@ -161,6 +171,11 @@ def simulate(
         * (1 if sys.platform == "darwin" else 1024),
     }
     return Result(key, result, cost, tuple(notes + trace.assumptions()))
+
+
+def _as_arrival(recorded: Recorded) -> Arrival:
+    job = Job(recorded.job, 0.0, recorded.workload, (Group(recorded.task, recorded.hosts.size),))
+    return Arrival(job, (recorded.run_s,))
 
 
 def _refuse_empty(study: Study, metrics: dict[str, Metric]) -> None:

@@ -192,7 +192,7 @@ class Reader:
     def _parquet(self) -> Iterator[Batch]:
         import pyarrow.parquet as pq  # only where it is used: it costs a tenth of a start-up
 
-        with pq.ParquetFile(self.path) as file:
+        with pq.ParquetFile(self.path, pre_buffer=False) as file:  # it would hold all it has read
             self._check_columns(file.schema_arrow.names)
             rows = max(file.metadata.num_rows, 1)
             done = 0

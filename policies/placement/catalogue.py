@@ -47,8 +47,8 @@ def instantiate(made_from: Any, parameters: Mapping[str, Any], rng: np.random.Ge
     """
     if inspect.isclass(made_from):
         takes = inspect.signature(made_from).parameters
-        policy: Policy = made_from(**({"rng": rng} if "rng" in takes else {}), **parameters)
-        return policy
+        policy: Any = made_from(**({"rng": rng} if "rng" in takes else {}), **parameters)
+        return policy  # type: ignore[no-any-return]
     if parameters:
         inspect.signature(made_from).bind(None, None, **parameters)
         score: Policy = partial(made_from, **parameters)
