@@ -1,0 +1,52 @@
+"""Every command block of the README runs as it stands there."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.metrics import Metrics
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder in which blocks find what the blocks above them made, and the commands that make installs."""
+    folder = tmp_path_factory.mktemp("reader")
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    return folder
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.partition("\n")[0][:40])
+def test_a_command_block_runs(block, workplace):
+    if block.startswith("make"):
+        # What make does takes minutes, and CI does it; here it must know what to do.
+        targets = re.findall(r"^make (\w+)", block, re.MULTILINE)
+        subprocess.run(["make", "-C", ROOT, "--dry-run", *targets], check=True, capture_output=True)
+        return
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block], cwd=workplace, capture_output=True, text=True, env=environment
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_the_readme_explains_every_metric():
+    told = set(re.findall(r"`([a-z_0-9.…]+)`", README))
+    stems = {name.partition(".")[0] for name in told} | {"memory_allocated_mean", "gpu_allocated_mean"}
+    for name in Metrics(("cpu",)).result(1.0):
+        stem = name.partition(".")[0]
+        known = stem in stems or stem.replace("cpu", "disk") in stems
+        assert known, f"{name} is not in the README's table"
+
+
+def test_every_path_the_readme_names_is_there():
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        if not link.startswith("http"):
+            assert (ROOT / link).exists(), link
