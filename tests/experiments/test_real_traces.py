@@ -63,7 +63,10 @@ def test_openb_replays_with_the_counts_of_its_files(architecture, policy, traces
 
     metrics = simulate(Study(trace=f"alibaba_gpu2023:{folder}", hosts="trace"), RunKey(architecture, policy, 1)).metrics
 
-    assert metrics["jobs_submitted"] == metrics["tasks_submitted"] == len(pods) == metrics["tasks_scheduled"]
+    assert metrics["jobs_submitted"] == metrics["tasks_submitted"] == len(pods)
+    # A pod of eight GPUs may find no host with all of them free where a policy spreads the shares, and be given up.
+    assert metrics["tasks_scheduled"] + metrics["jobs_abandoned"] == len(pods)
+    assert metrics["jobs_abandoned"] <= 2
     assert_adds_up(metrics)
     # Nearly nobody waits in this cell, so what is allocated is what the recorded run times add up to.
     end = float(metrics["horizon_s"])
