@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from policies.cell import ClusterView, FloatArray
+from policies.arrays import FloatArray
+from policies.cell import ClusterView
 from policies.errors import UserError
 from policies.placement import BUILT_IN, Policy
 from policies.placement.catalogue import instantiate

@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from policies.arrays import FloatArray
 from policies.log import Event, Row
 
 Metric = float | int | None
@@ -58,7 +58,7 @@ class Metrics:
         self._at_s = 0.0
         self._level = np.zeros(4 * len(self._resources))
         self._integral = np.zeros(4 * len(self._resources))
-        self._ranges: list[NDArray[np.float64]] = []
+        self._ranges: list[FloatArray] = []
 
     def __call__(self, rows: list[Row]) -> None:
         """Take a batch of rows."""
@@ -101,7 +101,7 @@ class Metrics:
                 load = row.where
                 self._ranges.append(np.ptp(load, axis=1).astype(np.float64))
 
-    def _integrate(self, t_s: NDArray[np.float64], levels: NDArray[np.float64]) -> None:
+    def _integrate(self, t_s: FloatArray, levels: FloatArray) -> None:
         """Add to the time integrals of the levels; each row says how things are from then on."""
         share, mean, std = levels[:, 0::3], levels[:, 1::3], levels[:, 2::3]
         variation = np.divide(std, mean, out=np.zeros_like(std), where=mean > 0)

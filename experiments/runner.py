@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from experiments.results import LogWriter, Results
 from experiments.simulate import Result, simulate, trace_of
 from experiments.study import Detail, RunKey, Study
 
@@ -20,6 +17,9 @@ Watcher = Callable[[dict[RunKey, float]], None]
 WATCH_S = 0.1
 
 _shares: Any = None
+
+if TYPE_CHECKING:
+    from experiments.results import LogWriter
 
 
 def run_study(
@@ -58,6 +58,8 @@ def run_study(
     done: dict[RunKey, Result] = {}
     results = None
     if out is not None:
+        from experiments.results import Results
+
         results = Results(out)
         results.begin(study, trace_of(study, keys[0].seed).files())
         done = {key: result for key, result in results.finished().items() if key in keys}
@@ -90,6 +92,8 @@ def run_one(study: Study, key: RunKey, out: Path | None, *, first: bool, progres
     """Make one run, and write its log if there is somewhere to write it."""
     if out is None:
         return simulate(study, key, progress=progress)
+    from experiments.results import LogWriter, Results
+
     results = Results(out)
     writers: list[LogWriter] = []
 
@@ -119,6 +123,10 @@ def _run_beside(
     watch: Watcher,
     take: Callable[[Result], None],
 ) -> None:
+    # A single run, which is to feel instant, needs none of these.
+    import multiprocessing
+    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+
     # Spawned, not forked: a progress display and Arrow both run threads here.
     context = multiprocessing.get_context("spawn")
     shared = context.Array("d", len(todo), lock=False)

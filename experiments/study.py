@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
@@ -32,7 +32,7 @@ class RunKey(NamedTuple):
     def file_stem(self) -> str:
         """Give a name for files that is the same everywhere and unlike that of other runs."""
         plain = re.sub(r"[^A-Za-z0-9.=-]+", "-", f"{self.architecture}_{Path(self.policy).name}")
-        digest = hashlib.sha256(f"{self.architecture} {self.policy}".encode()).hexdigest()[:6]
+        digest = f"{zlib.crc32(f'{self.architecture} {self.policy}'.encode()):08x}"
         simple = f"{self.architecture}{self.policy}".replace("-", "").isalnum()
         return f"{plain}_{self.seed}" if simple else f"{plain}-{digest}_{self.seed}"
 

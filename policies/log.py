@@ -117,7 +117,6 @@ class Log:
         self,
         t_s: float,
         event: Event,
-        *,
         job: str = "",
         workload: str = "",
         scheduler: str = "",
@@ -132,7 +131,7 @@ class Log:
         levels: tuple[float, ...] | None = None,
         where: Any = None,
     ) -> None:
-        """Write one row; see `Row`. Without `levels`, they are as they were."""
+        """Write one row; the parameters are the fields of `Row`, in their order. Without `levels`, they stay."""
         if levels is not None:
             self.levels = levels
         rows = self._rows

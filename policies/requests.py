@@ -72,4 +72,5 @@ class Job:
     @property
     def tasks(self) -> int:
         """How many containers the job has."""
-        return sum(group.count for group in self.groups)
+        groups = self.groups
+        return groups[0].count if len(groups) == 1 else sum(group.count for group in groups)

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import simpy
-from numpy.typing import NDArray
 
-from policies.cell import Claims, Commit, Conflict, IntArray, Ledger
+from policies.arrays import FloatArray, IntArray
+from policies.cell import Claims, Commit, Conflict, Ledger
 from policies.cell.audit import check
 from policies.errors import UserError
 from policies.log import Event, Log
@@ -206,20 +206,21 @@ class Tank:
 
     def _submit(self, arrival: Arrival) -> None:
         job = arrival.job
-        feasible = all(self._fits_on_some_host(group.task) for group in job.groups)
-        pending = self._dispatcher.submit(job) if feasible else None
-        if pending is not None:
-            self._waiting[job] = Waiting(pending, arrival.run_s, [0] * len(job.groups))
-        self._log.say(
-            self.env.now,
-            Event.SUBMITTED if pending is not None else Event.INFEASIBLE,
-            job=job.id,
-            workload=job.workload,
-            scheduler=pending.scheduler if pending is not None else "",
-            again=job.resubmission,
-            tasks=job.tasks,
-            remaining=job.tasks,
-        )
+        for group in job.groups:
+            if not self._fits_on_some_host(group.task):
+                self._log.say(
+                    self.env.now,
+                    Event.INFEASIBLE,
+                    job=job.id,
+                    workload=job.workload,
+                    again=job.resubmission,
+                    tasks=job.tasks,
+                    remaining=job.tasks,
+                )
+                return
+        pending = self._dispatcher.submit(job)
+        self._waiting[job] = Waiting(pending, arrival.run_s, [0] * len(job.groups))
+        self._say_of(pending, Event.SUBMITTED, tasks=pending.unplaced, remaining=pending.unplaced)
 
     def _fits_on_some_host(self, task: Task) -> bool:
         fits = self._fits_somewhere.get(task)
@@ -255,20 +256,24 @@ class Tank:
         del self._waiting[pending.job]
         self._say_of(pending, Event.ABANDONED, tasks=pending.unplaced, remaining=pending.unplaced)
 
-    def _say_of(self, pending: Pending, event: Event, **what: Any) -> None:
+    def _say_of(
+        self,
+        pending: Pending,
+        event: Event,
+        *,
+        tasks: int,
+        conflicted: int = 0,
+        remaining: int = -1,
+        seconds: float = 0.0,
+        levels: tuple[float, ...] | None = None,
+        where: Any = None,
+    ) -> None:
         """Write a row about a job that a scheduler has."""
         now, job = self.env.now, pending.job
         self._log.say(
-            now,
-            event,
-            job=job.id,
-            workload=job.workload,
-            scheduler=pending.scheduler,
-            again=job.resubmission,
-            attempt=pending.attempts,
-            age_s=now - pending.since_s,
-            **what,
-        )
+            now, event, job.id, job.workload, pending.scheduler, job.resubmission, pending.attempts, tasks, conflicted,
+            remaining, seconds, now - pending.since_s, -1, levels, where,
+        )  # fmt: skip
 
     # -- containers -----------------------------------------------------------------------------------------
 
@@ -406,7 +411,7 @@ def _by_run_time(each: IntArray, run_s: RunTime) -> Iterator[tuple[IntArray, Int
     if isinstance(run_s, float):
         yield *np.unique(each, return_counts=True), run_s
         return
-    lengths: NDArray[np.float64] = run_s
+    lengths: FloatArray = run_s
     order = lengths.argsort(kind="stable")
     ordered = lengths[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))

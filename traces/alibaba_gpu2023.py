@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from policies.arrays import FloatArray
 from policies.errors import UserError
 from policies.requests import Group, Job, Resources, Task
 from traces.hosts import TOO_MUCH, Hosts
@@ -182,7 +182,7 @@ class AlibabaGpu2023(Trace):
         return _Pods(sorted(pods), _end_s(pods), never_scheduled, typed, sharing)
 
 
-def _whole(table: Batch, name: str) -> NDArray[np.float64]:
+def _whole(table: Batch, name: str) -> FloatArray:
     """Give a column of whole amounts."""
     values = table.number(name)
     table.mark(~((values >= 0) & (np.rint(values) == values)), f"{name} must be a whole number from 0", values)

@@ -55,8 +55,8 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from policies.arrays import FloatArray
 from policies.errors import UserError
 from policies.requests import Group, Job, Resources, Task
 from policies.streams import stream
@@ -71,8 +71,6 @@ BLOCK = 4096
 #: What a heavy tail is cut at, so that every number fits in the books.
 MOST_TASKS = 2**31 - 1
 MOST_OF_A_RESOURCE = 2.0**52
-
-FloatArray = NDArray[np.float64]
 
 
 def _demand(holds: bool, otherwise: str) -> None:

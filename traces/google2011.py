@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.errors import UserError
 from policies.requests import Group, Job, Resources, Task
 from traces.hosts import TOO_MUCH, HostEvent, Hosts
@@ -87,9 +88,9 @@ _LIFE = np.dtype(
 )  # fmt: skip
 
 Rows = NDArray[np.void]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+Bools = BoolArray
+Ints = IntArray
+Floats = FloatArray
 
 #: What was odd or is left out, and how often.
 Odd = Counter[str]

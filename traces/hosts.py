@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from policies.arrays import BoolArray, IntArray
 from policies.requests import ALWAYS, RESOURCES, Resources
 from traces import tables
 from traces.units import GPU_MILLI, MILLI
@@ -41,8 +41,8 @@ class Hosts:
     """
 
     names: Sequence[str]
-    capacity: NDArray[np.int64]
-    alive: NDArray[np.bool_]
+    capacity: IntArray
+    alive: BoolArray
     events: Sequence[HostEvent] = field(default_factory=tuple)
 
     def __len__(self) -> int:
@@ -52,7 +52,7 @@ class Hosts:
         """Name the resources that the books of these hosts have columns for."""
         return tuple(name for name, row in zip(RESOURCES, self.capacity, strict=True) if name in ALWAYS or row.any())
 
-    def largest(self) -> NDArray[np.int64]:
+    def largest(self) -> IntArray:
         """Give the sizes that a host ever has, shape (3, m): what fits none of them fits nowhere, ever."""
         later = [event.capacity for event in self.events if event.alive and event.capacity is not None]
         every = np.concatenate((self.capacity, np.array(later, dtype=np.int64).reshape(-1, 3).T), axis=1)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from policies.arrays import BoolArray, FloatArray
 from policies.requests import Group, Job, Resources, Task
 from traces.rejects import Rejects
 from traces.tables import Batch, Reader
@@ -16,6 +16,7 @@ from traces.units import GPU_MILLI, MILLI, thousandths
 
 REQUIRED = ("job", "submit_s", "workload", "tasks", "duration_s", "cpus", "memory_bytes")
 MODELLED = ("gpus", "priority")
+NUMBERS = ("submit_s", "tasks", "duration_s", "cpus", "memory_bytes", *MODELLED)
 #: Columns of the format that the tank does not model yet; they may be there and are named in a note.
 LATER = (
     "disk_read_bps",
@@ -35,8 +36,6 @@ LATER = (
 #: More than any machine has of anything; keeps sums within 64 bits.
 TOO_MUCH = 2**53
 
-FloatArray = NDArray[np.float64]
-
 
 class Native(Trace):
     """The native format.
@@ -49,7 +48,7 @@ class Native(Trace):
 
     def __init__(self, path: Path, rejects: Rejects) -> None:
         super().__init__(path, rejects)
-        self._reader = Reader(path, rejects, required=REQUIRED, optional=MODELLED + LATER)
+        self._reader = Reader(path, rejects, required=REQUIRED, optional=MODELLED + LATER, numbers=NUMBERS)
         self._ignored: list[str] = []
 
     def arrivals(self) -> Iterator[Arrival]:
@@ -129,8 +128,8 @@ def _arrival(rows: list[tuple[Job, float]]) -> Arrival:
     return Arrival(Job(job.id, job.submit_s, job.workload, groups), tuple(run_s for _, run_s in rows))
 
 
-def _whole(values: FloatArray) -> NDArray[np.bool_]:
-    whole: NDArray[np.bool_] = np.rint(values) == values
+def _whole(values: FloatArray) -> BoolArray:
+    whole: BoolArray = np.rint(values) == values
     return whole
 
 

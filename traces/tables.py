@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
-from numpy.typing import NDArray
 
+from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.errors import UserError
 from traces.rejects import Rejects, complaint
 
@@ -41,7 +40,7 @@ class Batch:
         be empty; `reject` tells it from the others.
     """
 
-    def __init__(self, file: Path, columns: dict[str, pa.Array], lines: NDArray[np.int64]) -> None:
+    def __init__(self, file: Path, columns: dict[str, pa.Array], lines: IntArray) -> None:
         self.file = file
         self.columns = columns
         self.lines = lines
@@ -64,15 +63,19 @@ class Batch:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
             raise UserError(f"{self.file}: column {name!r} is not text but {self.columns[name].type}") from None
         # A hole in a file (a disk that was full) reads as NULs, which no name has.
-        for row in pc.indices_nonzero(pc.match_substring(column, "\0")).to_pylist():
-            self.bad.setdefault(row, (f"{name} has a NUL character in it", values[row]))
+        if any("\0" in value for value in values if value):
+            for row, value in enumerate(values):
+                if value and "\0" in value:
+                    self.bad.setdefault(row, (f"{name} has a NUL character in it", value))
         return [missing if value is None else value for value in values] if column.null_count else values
 
-    def number(self, name: str, missing: float = np.nan) -> NDArray[np.float64]:
+    def number(self, name: str, missing: float = np.nan) -> FloatArray:
         """Give a column as floats, `missing` where it is empty; what is no number is marked as bad."""
         if name not in self.columns:
             return np.full(len(self), missing)
         column = self.columns[name]
+        if pa.types.is_float64(column.type) and not column.null_count:
+            return np.asarray(column.to_numpy())
         try:
             numbers = column.cast(pa.float64())
         except pa.ArrowInvalid:
@@ -81,18 +84,18 @@ class Batch:
             raise UserError(f"{self.file}: column {name!r} is not of numbers but of {column.type}") from None
         return np.asarray(numbers.cast(pa.float64()).fill_null(missing).to_numpy(zero_copy_only=False))
 
-    def mark(self, bad: NDArray[np.bool_], reason: str, values: NDArray[np.float64] | list[str]) -> None:
+    def mark(self, bad: BoolArray, reason: str, values: FloatArray | list[str]) -> None:
         """Mark rows as unusable; a row keeps the first reason that was found."""
         for row in bad.nonzero()[0].tolist():
             self.bad.setdefault(row, (reason, str(values[row])))
 
-    def reject(self, rejects: Rejects) -> NDArray[np.int64]:
+    def reject(self, rejects: Rejects) -> IntArray:
         """Hand the marked rows over, and give the positions of the others."""
         for row in sorted(self.bad):
             rejects.reject(self.file, int(self.lines[row]), *self.bad[row])
         good = np.ones(len(self), dtype=bool)
         good[list(self.bad)] = False
-        positions: NDArray[np.int64] = good.nonzero()[0]
+        positions: IntArray = good.nonzero()[0]
         return positions
 
     def refuse(self) -> None:
@@ -122,6 +125,8 @@ class Reader:
         The columns, where the file has no header line.
     required, optional : sequence of str
         Columns that a file with a header must and may have.
+    numbers : sequence of str
+        Columns that are best read as floats at once.
     """
 
     def __init__(
@@ -132,7 +137,9 @@ class Reader:
         names: Sequence[str] | None = None,
         required: Sequence[str] = (),
         optional: Sequence[str] = (),
+        numbers: Sequence[str] = (),
     ) -> None:
+        self._numbers = frozenset(numbers)
         self.path, self._rejects, self._names = path, rejects, names
         self._required, self._optional = (required, optional) if names is None else (names, ())
         self._position: Callable[[], float] = lambda: 0.0
@@ -174,7 +181,10 @@ class Reader:
     def _batch(self, rows: bytes, names: Sequence[str], line: int, count: int) -> Batch:
         """Make a batch of `count` whole lines, the first of which is number `line`."""
         broken: dict[int, tuple[str, str]] = {}
-        columns = _at_once(rows, names, count)
+        columns = _at_once(rows, names, self._numbers, count)
+        if columns is None:
+            # Something in these lines is amiss: as text, what it is can be told.
+            columns = _at_once(rows, names, frozenset(), count)
         if columns is None:
             columns, broken = _line_by_line(rows, names)
         lines = np.arange(line, line + count)
@@ -256,16 +266,17 @@ def read_whole(path: Path, required: Sequence[str], optional: Sequence[str]) -> 
     return whole
 
 
-def _at_once(rows: bytes, names: Sequence[str], count: int) -> dict[str, pa.Array] | None:
-    """Convert whole lines fast, or give None if any of them is not one row."""
+def _at_once(rows: bytes, names: Sequence[str], numbers: frozenset[str], count: int) -> dict[str, pa.Array] | None:
+    """Convert whole lines fast, or give None if any of them is not one row or has text where a number belongs."""
     try:
-        # Every column is read as text and converted by us, so that a bad value can be named with its line.
         table = pa_csv.read_csv(
             pa.py_buffer(rows if rows.endswith(b"\n") else rows + b"\n"),
             read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(rows) + 2),
             parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
             convert_options=pa_csv.ConvertOptions(
-                column_types={name: pa.string() for name in names}, null_values=[""], strings_can_be_null=True
+                column_types={name: pa.float64() if name in numbers else pa.string() for name in names},
+                null_values=[""],
+                strings_can_be_null=True,
             ),
         )
     except pa.ArrowInvalid:
@@ -274,7 +285,7 @@ def _at_once(rows: bytes, names: Sequence[str], count: int) -> dict[str, pa.Arra
         return None
     columns = {name: table[name].combine_chunks() for name in names}
     last = columns[names[-1]][-1].as_py()
-    return None if last is not None and last.endswith("\n") else columns  # a quote was not closed before the end
+    return None if isinstance(last, str) and last.endswith("\n") else columns  # a quote was not closed before the end
 
 
 def _line_by_line(rows: bytes, names: Sequence[str]) -> tuple[dict[str, pa.Array], dict[int, tuple[str, str]]]:

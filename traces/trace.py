@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from policies.arrays import FloatArray, IntArray
 from policies.requests import Job, Task
 from traces.hosts import Hosts
 from traces.rejects import Rejects
@@ -18,7 +16,7 @@ from traces.rejects import Rejects
 OPEN_ENDED = float("inf")
 
 #: Run time in seconds: one number for all containers of a group, or one for each of them, shape (count,).
-RunTime = float | NDArray[np.float64]
+RunTime = float | FloatArray
 
 
 class Arrival(NamedTuple):
@@ -34,7 +32,7 @@ class Recorded(NamedTuple):
     job: str
     workload: str
     task: Task
-    hosts: NDArray[np.int64]  # (m,) rows of the trace's own hosts, one per container
+    hosts: IntArray  # (m,) rows of the trace's own hosts, one per container
     run_s: RunTime  # from time 0 to the end
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from policies.arrays import FloatArray
 from policies.errors import UserError
 
 #: Millicores in a core.
@@ -63,7 +63,7 @@ def seconds(text: str) -> float:
     return float(_parse(text, _TIMES, "time", "90s, 5min, 2h, 1d or a number of seconds"))
 
 
-def thousandths(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+def thousandths(amounts: FloatArray) -> FloatArray:
     """Round cores to millicores and GPUs to milli-GPUs, but never something to nothing.
 
     Examples

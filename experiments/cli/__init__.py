@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+# Nothing here is linear algebra, and several runs go on side by side: a pool of threads would only cost its start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import click
 

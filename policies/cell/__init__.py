@@ -2,16 +2,13 @@
 
 from policies.cell.claims import Claims, Commit, Conflict, Outcome
 from policies.cell.ledger import Ledger
-from policies.cell.view import BoolArray, ClusterView, FloatArray, IntArray
+from policies.cell.view import ClusterView
 
 __all__ = [
-    "BoolArray",
     "Claims",
     "ClusterView",
     "Commit",
     "Conflict",
-    "FloatArray",
-    "IntArray",
     "Ledger",
     "Outcome",
 ]

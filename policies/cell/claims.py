@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from policies.cell.view import IntArray
+from policies.arrays import IntArray
 from policies.requests import Task
 
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from policies.arrays import BoolArray, IntArray
 from policies.cell.claims import Claims, Commit, Conflict, Outcome
 from policies.cell.load import Load
-from policies.cell.view import BoolArray, ClusterView, IntArray
+from policies.cell.view import ClusterView
 from policies.requests import ALWAYS, RESOURCES, Task
 
 
@@ -113,7 +114,7 @@ class Ledger:
         Outcome
             What was granted. A transaction that is rolled back leaves no trace, versions included.
         """
-        claimed = sum([claims.tasks for claims in transaction])
+        claimed = sum([claims.tasks for claims in transaction]) if len(transaction) > 1 else transaction[0].tasks
         if transaction[0].serial == self._serial and conflict is not Conflict.COARSE_WITH_RELEASES:
             # Nobody else claimed since the snapshot, and releases only make room.
             for claims in transaction:

@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from policies.cell.view import FloatArray, IntArray
+from policies.arrays import FloatArray, IntArray
 
 #: Changes after which running sums of floats are made anew, so that rounding cannot pile up.
 RECOUNT_EVERY = 4096

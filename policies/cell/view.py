@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.requests import RESOURCES, Task
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 #: More containers than any host will ever be asked to hold: the room for a task that asks for nothing.
 UNLIMITED = np.iinfo(np.int32).max
@@ -58,7 +54,7 @@ class ClusterView:
     alive: BoolArray
     hypothetical = False  # whether this is the cell as it would be, not as it is
 
-    def __init__(self, resources: tuple[str, ...], **columns: NDArray[Any]) -> None:
+    def __init__(self, resources: tuple[str, ...], **columns: np.ndarray) -> None:
         self.resources = resources
         self._axes = tuple(RESOURCES.index(name) for name in resources)
         self._missing = tuple(axis for axis in range(len(RESOURCES)) if axis not in self._axes)

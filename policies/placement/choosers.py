@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.cell import ClusterView, IntArray
+from policies.arrays import IntArray
+from policies.cell import ClusterView
 from policies.placement.interface import Score
 from policies.placement.placer import best_rows
 from policies.placement.scores import least_allocated
@@ -171,7 +172,8 @@ class PowerOfD:
             k -= int(counts.sum())
             if not k or drawn.size == len(view):
                 break
-            view = view.after(task, hosts, counts)
+            if hosts.size:
+                view = view.after(task, hosts, counts)
         if len(found) == 1:
             return found[0]
         hosts, inverse = np.unique(np.concatenate([hosts for hosts, _ in found]), return_inverse=True)

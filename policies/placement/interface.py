@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from policies.cell import ClusterView, FloatArray, IntArray
+from policies.arrays import FloatArray, IntArray
+from policies.cell import ClusterView
 from policies.requests import Task
 
 #: One float per host, shape (n_hosts,); higher is better, ``-inf`` is a veto. Whether the container fits is the

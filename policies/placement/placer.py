@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from policies.cell import ClusterView, FloatArray, IntArray
+from policies.arrays import FloatArray, IntArray
+from policies.cell import ClusterView
 from policies.errors import UserError
 from policies.placement.interface import Chooser, Policy, Score
 from policies.requests import Task

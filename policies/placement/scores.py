@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.cell import ClusterView, FloatArray
+from policies.arrays import FloatArray
+from policies.cell import ClusterView
 from policies.requests import Task
 
 

@@ -38,7 +38,7 @@ class Pending:
     def __init__(self, job: Job, scheduler: str, since_s: float) -> None:
         self.job = job
         self.left = [group.count for group in job.groups]
-        self.unplaced = sum(self.left)
+        self.unplaced = job.tasks
         self.attempts = 0
         self.scheduler = scheduler
         self.since_s = since_s
@@ -190,11 +190,11 @@ class Scheduler:
         self._log.say(
             now,
             Event.ATTEMPTED,
-            job=job.id,
-            workload=job.workload,
-            scheduler=self.name,
-            again=job.resubmission,
-            attempt=pending.attempts,
+            job.id,
+            job.workload,
+            self.name,
+            job.resubmission,
+            pending.attempts,
             tasks=pending.unplaced,
             seconds=think_s,
             age_s=now - pending.since_s,

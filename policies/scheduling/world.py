@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any, Protocol
 
-from policies.cell import Claims, ClusterView, Commit, Conflict, IntArray
+from policies.arrays import IntArray
+from policies.cell import Claims, ClusterView, Commit, Conflict
 from policies.requests import Task
 
 #: A process in SimPy's sense: it yields events and is resumed with their values.
