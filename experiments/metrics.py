@@ -66,6 +66,8 @@ class Metrics:
         jobs, tasks, schedulers = self._jobs, self._tasks, self._schedulers
         for row in rows:
             event = row[1]
+            if event is Event.STARTED:
+                continue
             if event is Event.ATTEMPTED:
                 scheduler = schedulers[row.scheduler]
                 scheduler.seconds += row.seconds

@@ -32,6 +32,9 @@ from traces.trace import Arrival, Recorded, Trace
 
 Progress = Callable[[float], None]
 
+#: Thresholds of the garbage collector.
+RARELY = (50_000, 20, 50)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -187,6 +190,6 @@ def _refuse_empty(study: Study, metrics: dict[str, Metric]) -> None:
 
 def _calm_garbage_collector() -> None:
     """Look for cycles more rarely: a run makes many objects that live long, and hardly any cycles."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    if gc.get_threshold() != RARELY:
+        gc.set_threshold(*RARELY)
+        gc.freeze()  # what was imported stays

@@ -361,18 +361,19 @@ class Tank:
 
     def _sample(self, tick: Callable[[float], None]) -> Process:
         """Look at every host's load, ever more rarely: a run of any length has enough looks, and not too many."""
-        every_s, looks, view = self._options.sample_s, 0, self.snapshot()
+        every_s, number, looks, view = self._options.sample_s, 0, 0, self.snapshot()
         while True:
             load = ((view.capacity - view.free) * view.per_capacity).astype(np.float32)
             self._log.say(self.env.now, Event.SAMPLED, seconds=every_s, where=load)
             tick(self.env.now)
             looks += 1
             if looks == 2 * SAMPLES:
-                looks, every_s = SAMPLES, 2 * every_s
+                # Every second look of the finer grid is on the coarser one.
+                every_s, number, looks = 2 * every_s, number // 2, SAMPLES
             if self.env.peek() == float("inf"):
                 return
-            # Always at whole multiples, so that every second look of the finer grid is on the coarser one.
-            yield self.env.timeout((self.env.now // every_s + 1) * every_s - self.env.now)
+            number += 1
+            yield self.env.timeout(max(number * every_s - self.env.now, 0.0))
 
     def _run_audited(self, until_s: float | None) -> None:
         end_s = float("inf") if until_s is None else until_s
