@@ -55,8 +55,7 @@ class Hosts:
     def largest(self) -> IntArray:
         """Give the sizes that a host ever has, shape (3, m): what fits none of them fits nowhere, ever."""
         later = [event.capacity for event in self.events if event.alive and event.capacity is not None]
-        every = np.concatenate((self.capacity, np.array(later, dtype=np.int64).reshape(-1, 3).T), axis=1)
-        return every
+        return np.concatenate((self.capacity, np.array(later, dtype=np.int64).reshape(-1, 3).T), axis=1)
 
 
 def uniform(n: int, cpus: float, memory_bytes: int) -> Hosts:

@@ -165,8 +165,18 @@ class ClusterView:
             return bool((counts <= self.slots(task, hosts)).all())
         return bool((self.free.take(hosts, axis=1) >= need * counts).all())
 
+    def has_room(self, task: Task, host: int) -> bool:
+        """Say whether one more `task` fits on a host."""
+        amounts, free = self.amounts(task), self.free
+        if not amounts:
+            return amounts is not None and bool(self.alive[host])
+        return all(free[row, host] >= amount for row, amount in amounts)
+
     def rows(self, hosts: IntArray) -> ClusterView:
         """Give the view of some hosts only, in the order given."""
+        if hosts.size == 1:
+            host = int(hosts[0])
+            return _Rows(self, slice(host, host + 1), 1)
         return _Rows(self, hosts, hosts.size)
 
     def after(self, task: Task, hosts: IntArray | slice, counts: IntArray) -> ClusterView:

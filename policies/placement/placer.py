@@ -30,12 +30,17 @@ def usable_scores(score: Score, view: ClusterView, task: Task) -> FloatArray:
     UserError
         If the policy returns anything but one number per host.
     """
+    usable: FloatArray = np.where(view.fits(task), _scores(score, view, task), -np.inf)
+    return usable
+
+
+def _scores(score: Score, view: ClusterView, task: Task) -> FloatArray:
+    """Give the policy's scores, and see that there is one for each host."""
     scores = score(view, task)
     if getattr(scores, "shape", None) != (len(view),):
         got = getattr(scores, "shape", type(scores).__name__)
         raise UserError(f"policy {name_of(score)} must return one float per host, shape ({len(view)},), not {got}")
-    usable: FloatArray = np.where(view.fits(task), scores, -np.inf)
-    return usable
+    return scores
 
 
 def best_rows(score: Score, view: ClusterView, task: Task, k: int, scores: FloatArray | None = None) -> Chosen:
@@ -67,12 +72,10 @@ def best_rows(score: Score, view: ClusterView, task: Task, k: int, scores: Float
     :math:`\min_{i \le j} s_h(i)`: a score above its predecessors' minimum is taken at once after them. Only the `k`
     hosts with the best first score can be among them, and they are looked at deeper and deeper until none is used up.
     """
+    if k == 1:
+        return _best_row(score, view, task, scores)
     if scores is None:
         scores = usable_scores(score, view, task)
-    if k == 1:
-        best = int(scores.argmax())
-        _refuse_nan(scores[best], score)
-        return NOWHERE if scores[best] == -np.inf else (np.array([best]), _ONE)
     rows = _best_heads(scores, k)
     if not rows.size:
         return NOWHERE
@@ -91,6 +94,20 @@ def best_rows(score: Score, view: ClusterView, task: Task, k: int, scores: Float
             return hosts, counts
         # Looking deeper only adds better places: hosts that got nothing now will get nothing then.
         rows, depth = hosts, min(k, depth * 4)
+
+
+def _best_row(score: Score, view: ClusterView, task: Task, usable: FloatArray | None) -> Chosen:
+    """Place one container."""
+    if usable is None:
+        scores = _scores(score, view, task)
+        best = int(scores.argmax())
+        # The best host usually has room, and then nobody need know which others have.
+        if scores[best] > -np.inf and view.has_room(task, best):
+            return np.array([best]), _ONE
+        usable = np.where(view.fits(task), scores, -np.inf)
+    best = int(usable.argmax())
+    _refuse_nan(usable[best], score)
+    return NOWHERE if usable[best] == -np.inf else (np.array([best]), _ONE)
 
 
 def _best_heads(scores: FloatArray, k: int) -> IntArray:
