@@ -164,6 +164,7 @@ def run(
     **choices: Any,
 ) -> None:  # fmt: skip
     """Replay a workload under each architecture × policy × seed."""
+    from experiments.cli.progress import Progress
     from experiments.runner import cores, run_study
 
     if contention == "on":
@@ -247,52 +248,3 @@ def _print(study: Study, results: list[Result]) -> None:
         console.print(f"Means of {len(study.seeds)} seeds with their 95 % t-intervals.", style="dim")
     for line in legend():
         console.print(line, style="dim")
-
-
-class Progress:
-    """A progress bar on a terminal; in a pipe one line for each finished run; nothing beside JSON."""
-
-    def __init__(self, study: Study, as_json: bool) -> None:
-        self._runs = len(list(study.runs()))
-        self._ended = 0
-        self._bar: Any = None
-        self._lines = not as_json and not sys.stderr.isatty()
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f} %"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._bar.start()
-            self._task = self._bar.add_task(f"0 of {self._runs} runs", total=self._runs)
-
-    def watch(self, shares: dict[Any, float]) -> None:
-        """Show how far the runs are."""
-        if self._bar is not None:
-            self._bar.update(self._task, completed=sum(shares.values()))
-
-    def finished(self, result: Result) -> None:
-        """Show that a run ended."""
-        self._ended += 1
-        if self._bar is not None:
-            self._bar.update(self._task, description=f"{self._ended} of {self._runs} runs")
-        elif self._lines:
-            key = result.key
-            click.echo(
-                f"[{self._ended}/{self._runs}] {key.architecture} {key.policy} seed {key.seed}:"
-                f" {result.cost['wall_s']:.1f} s",
-                err=True,
-            )
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()

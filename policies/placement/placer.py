@@ -79,7 +79,7 @@ def best_rows(score: Score, view: ClusterView, task: Task, k: int, scores: Float
     rows = _best_heads(scores, k)
     if not rows.size:
         return NOWHERE
-    _refuse_nan(scores[rows].max(), score)
+    _refuse_nan(scores.max(), score)
     # Vectors of a few hundred cost no more than short ones, so few rows are looked at deeper at once.
     depth = min(k, max(2, 256 // rows.size))
     while True:
