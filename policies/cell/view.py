@@ -165,6 +165,10 @@ class ClusterView:
             return bool((counts <= self.slots(task, hosts)).all())
         return bool((self.free.take(hosts, axis=1) >= need * counts).all())
 
+    def hosts(self, rows: IntArray) -> IntArray:
+        """Give the numbers of the hosts that stand in some rows of this view."""
+        return rows  # a view of the whole cell has every host in its own row
+
     def has_room(self, task: Task, host: int) -> bool:
         """Say whether one more `task` fits on a host."""
         amounts, free = self.amounts(task), self.free
@@ -216,6 +220,10 @@ class _Rows(ClusterView):
         self._rows = rows
         self._n = n
         self.__dict__.update(given)
+
+    def hosts(self, rows: IntArray) -> IntArray:
+        """Give the numbers of the hosts that stand in some rows of this view."""
+        return self.index.take(rows)
 
     def __getattr__(self, name: str) -> Any:
         column = getattr(self._base, name)

@@ -118,7 +118,7 @@ class RoundRobin:
 
     def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:
         """Choose the next `k` hosts in the round, several rounds if need be."""
-        order = np.roll(view.index, -self._next)
+        order = np.roll(np.arange(len(view)), -self._next)
         room = view.slots(task, order)
         counts = np.zeros_like(room)
         while k and (open_hosts := room.nonzero()[0]).size:
@@ -165,7 +165,7 @@ class PowerOfD:
             if attempt < self._tries and self._d * k < len(view):
                 drawn = np.unique(self._rng.integers(len(view), size=self._d * k))
             else:
-                drawn = view.index
+                drawn = np.arange(len(view))
             hosts, counts = best_rows(self._score, view.rows(drawn), task, k)
             hosts = drawn.take(hosts)
             found.append((hosts, counts))

@@ -1,38 +1,53 @@
 """How schedulers that share a cell get along: values handed to a scheduler, not kinds of scheduler.
 
-Each is called with the world, the decision time and a function that decides, and is a process whose value is the
-`Outcome`, or None where nothing was claimed.
+Each is told to place a job, and reads like the sentence that describes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
-from policies.cell import Claims, Commit, Conflict, Outcome
-from policies.scheduling.world import Cell, Clock
+from policies.arrays import IntArray
+from policies.cell import Claims, Commit, Conflict
+from policies.scheduling.world import Process
 
-Plan = Callable[[Any], list[Claims]]
-Concurrency = Callable[[Clock, Cell, float, Plan, Any], Generator[Any, Any, Outcome | None]]
+if TYPE_CHECKING:
+    from policies.scheduling.scheduler import Pending, Scheduler
+
+
+class Concurrency(Protocol):
+    """What a scheduler does with the job at the head of its queue."""
+
+    def place(self, scheduler: Scheduler, pending: Pending) -> Process:
+        """Try once to place what is left of a job."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Exclusive:
-    """Nobody else claims: think first, then decide on the cell as it is, so nothing can conflict."""
+    """Nobody else claims here: think first, then decide on the hosts as they are, so nothing can conflict.
+
+    Attributes
+    ----------
+    commit : Commit
+        Whether part of a job may be placed.
+    hosts : ndarray of int, optional
+        The scheduler's own part of the cell; all of it by default.
+    """
 
     commit: Commit = Commit.INCREMENTAL
+    hosts: IntArray | None = None
 
-    def __call__(
-        self, clock: Clock, cell: Cell, think_s: float, plan: Plan, pending: Any
-    ) -> Generator[Any, Any, Outcome | None]:
-        """Place a job."""
-        yield clock.timeout(think_s)
-        transaction = plan(pending)
-        if not _worth_claiming(transaction, pending, self.commit):
-            return None
-        outcome: Outcome = yield cell.commit(pending, transaction, Conflict.FINE, self.commit)
-        return outcome
+    def place(self, scheduler: Scheduler, pending: Pending) -> Process:
+        """Try once to place what is left of a job."""
+        yield scheduler.clock.timeout(scheduler.begin(pending))
+        view = scheduler.cell.snapshot()
+        transaction = scheduler.plan(pending, view if self.hosts is None else view.rows(self.hosts))
+        if worth_claiming(transaction, pending, self.commit):
+            outcome = yield scheduler.cell.commit(pending, transaction, Conflict.FINE, self.commit)
+            pending.granted(outcome)
+        scheduler.settle(pending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +57,20 @@ class Optimistic:
     conflict: Conflict = Conflict.FINE
     commit: Commit = Commit.INCREMENTAL
 
-    def __call__(
-        self, clock: Clock, cell: Cell, think_s: float, plan: Plan, pending: Any
-    ) -> Generator[Any, Any, Outcome | None]:
-        """Place a job."""
+    def place(self, scheduler: Scheduler, pending: Pending) -> Process:
+        """Try once to place what is left of a job."""
+        think_s = scheduler.begin(pending)
         # The decision depends on the snapshot alone, so it may be made at once and kept for the thinking time.
-        transaction = plan(pending)
-        yield clock.timeout(think_s)
-        if not _worth_claiming(transaction, pending, self.commit):
-            return None
-        outcome: Outcome = yield cell.commit(pending, transaction, self.conflict, self.commit)
-        return outcome
+        transaction = scheduler.plan(pending, scheduler.cell.snapshot())
+        yield scheduler.clock.timeout(think_s)
+        if worth_claiming(transaction, pending, self.commit):
+            outcome = yield scheduler.cell.commit(pending, transaction, self.conflict, self.commit)
+            pending.granted(outcome)
+        scheduler.settle(pending)
 
 
-def _worth_claiming(transaction: list[Claims], pending: Any, commit: Commit) -> bool:
+def worth_claiming(transaction: list[Claims], pending: Pending, commit: Commit) -> bool:
     """Say whether there is something to commit; a gang is the whole job, whatever the snapshot had room for."""
     if commit is Commit.GANG:
-        claimed = sum(claims.tasks for claims in transaction)
-        return bool(claimed == pending.job.tasks)
+        return sum(claims.tasks for claims in transaction) == pending.job.tasks
     return bool(transaction)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from policies.cell import Claims
+from policies.cell import Claims, ClusterView, Outcome
 from policies.errors import UserError
 from policies.log import Event, Log
 from policies.placement import Placer
@@ -43,10 +43,11 @@ class Pending:
         self.scheduler = scheduler
         self.since_s = since_s
 
-    def granted(self, claims: Claims) -> None:
+    def granted(self, outcome: Outcome) -> None:
         """Take note that containers got hosts."""
-        self.left[claims.group] -= claims.tasks
-        self.unplaced -= claims.tasks
+        for claims in outcome.accepted:
+            self.left[claims.group] -= claims.tasks
+        self.unplaced -= outcome.placed
 
 
 class Fifo:
@@ -143,7 +144,7 @@ class Scheduler:
         What the world gives.
     placer : Placer
         Where containers go.
-    concurrency : callable
+    concurrency : Concurrency
         How it gets along with the others.
     decision_time : callable
         How long it thinks about a job.
@@ -166,27 +167,23 @@ class Scheduler:
     ) -> None:
         self.name = name
         self.queue = Fifo(clock)
-        self._clock, self._cell, self._placer = clock, cell, placer
-        self._concurrency, self._decision_time, self._patience, self._log = concurrency, decision_time, patience, log
+        self.clock, self.cell = clock, cell
+        self._placer, self._concurrency = placer, concurrency
+        self._decision_time, self._patience, self._log = decision_time, patience, log
 
     def run(self) -> Process:
         """Take one job after another."""
-        self._log.say(self._clock.now, Event.SCHEDULER, scheduler=self.name)
+        self._log.say(self.clock.now, Event.SCHEDULER, scheduler=self.name)
+        place = self._concurrency.place
         while True:
             pending = yield self.queue.get()
-            yield from self._attempt(pending)
-            if not pending.unplaced:
-                continue
-            if self._patience.ends(pending):
-                self._cell.give_up(pending)
-            else:
-                self._clock.process(self._retry(pending))
+            yield from place(self, pending)
 
-    def _attempt(self, pending: Pending) -> Process:
-        """Try once to place what is left of a job."""
+    def begin(self, pending: Pending) -> float:
+        """Begin to think about a job, and say for how many seconds."""
         think_s = self._decision_time(pending)
         pending.attempts += 1
-        now, job = self._clock.now, pending.job
+        now, job = self.clock.now, pending.job
         self._log.say(
             now,
             Event.ATTEMPTED,
@@ -199,27 +196,32 @@ class Scheduler:
             seconds=think_s,
             age_s=now - pending.since_s,
         )
-        outcome = yield from self._concurrency(self._clock, self._cell, think_s, self._plan, pending)
-        if outcome is not None:
-            for claims in outcome.accepted:
-                pending.granted(claims)
+        return think_s
 
-    def _plan(self, pending: Pending) -> list[Claims]:
-        """Decide, on the cell as it is now, where what is left of a job goes."""
-        view = self._cell.snapshot()
+    def plan(self, pending: Pending, view: ClusterView) -> list[Claims]:
+        """Decide, on what `view` shows, where what is left of a job goes."""
         groups = pending.job.groups
         transaction = []
         for number, left in enumerate(pending.left):
             if not left:
                 continue
             task = groups[number].task
-            hosts, counts = self._placer.place(view, task, left)
-            if hosts.size:
-                transaction.append(self._cell.claims(task, hosts, counts, number))
+            rows, counts = self._placer.place(view, task, left)
+            if rows.size:
+                transaction.append(self.cell.claims(task, view.hosts(rows), counts, number))
                 if number + 1 < len(groups):
-                    view = view.after(task, hosts, counts)
+                    view = view.after(task, rows, counts)
         return transaction
 
+    def settle(self, pending: Pending) -> None:
+        """Let go of a job: it is placed, or is to be tried again later, or given up."""
+        if not pending.unplaced:
+            return
+        if self._patience.ends(pending):
+            self.cell.give_up(pending)
+        else:
+            self.clock.process(self._retry(pending))
+
     def _retry(self, pending: Pending) -> Process:
-        yield self._clock.timeout(self._patience.retry_s)
+        yield self.clock.timeout(self._patience.retry_s)
         self.queue.put(pending)
