@@ -155,29 +155,31 @@ def _from_file(path: Path, attribute: str) -> Any:
 
 
 def parameters_of(made_from: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Give the parameters that a user may set, by name."""
+    """Give the parameters that a user may set, by name; one that stands for any number of them last."""
     given_by_us = {"rng", "view", "task", "self"}
     try:
         everything = inspect.signature(made_from).parameters
     except (TypeError, ValueError):
         return {}
-    named = {name: p for name, p in everything.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    if not inspect.isclass(made_from) and list(named)[:2] != ["view", "task"]:
-        # A score whose first two arguments are called otherwise.
-        named = dict(list(named.items())[2:]) if made_from not in ARCHITECTURES.values() else named
+    named = {name: p for name, p in everything.items() if p.kind is not p.VAR_POSITIONAL}
+    if not inspect.isclass(made_from) and made_from not in ARCHITECTURES.values():
+        # A score: its first two arguments are view and task, whatever it calls them.
+        named = dict(list(named.items())[2:])
     return {name: p for name, p in named.items() if name not in given_by_us}
 
 
 def _parameters(spec: str, rest: str, made_from: Callable[..., Any]) -> dict[str, Any]:
     known = parameters_of(made_from)
+    any_name = next((p for p in known.values() if p.kind is p.VAR_KEYWORD), None)
     parameters = {}
     for item in filter(None, rest.split(",")):
         name, equals, value = item.partition("=")
         if not equals:
             raise UserError(f"{spec}: parameters are written key=value, and {item!r} is not")
-        if name not in known:
+        parameter = known.get(name, any_name)
+        if parameter is None:
             raise UserError(f"{spec}: there is no parameter {name!r}{nearest(name, known) if known else ''}")
-        parameters[name] = _value(spec, name, value, known[name].default)
+        parameters[name] = _value(spec, name, value, 0.0 if parameter is any_name else parameter.default)
     return parameters
 
 

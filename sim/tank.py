@@ -113,6 +113,7 @@ class Tank:
         log.levels = self.ledger.levels()
         self._waiting: dict[Job, Waiting] = {}
         self._running: dict[Running, None] = {}
+        self._watchers: list[Callable[[str, Task, int], None]] = []
         self._dispatcher = Dispatcher(architecture, settings, placer, self.env, self, log)
 
     # -- before the run -------------------------------------------------------------------------------------
@@ -251,6 +252,10 @@ class Tank:
             del self._waiting[pending.job]
         return self.env.event().succeed(outcome)
 
+    def watch(self, ended: Callable[[str, Task, int], None]) -> None:
+        """Have `ended(scheduler, task, count)` told of containers that end; prefilled ones have no scheduler."""
+        self._watchers.append(ended)
+
     def give_up(self, pending: Pending) -> None:
         """Forget a job that nobody will try again to place."""
         del self._waiting[pending.job]
@@ -324,6 +329,8 @@ class Tank:
             levels=self.ledger.levels(),
             where=(hosts, counts),
         )
+        for ended in self._watchers:
+            ended(running.scheduler, running.task, tasks)
 
     # -- hosts ----------------------------------------------------------------------------------------------
 

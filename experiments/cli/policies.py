@@ -23,7 +23,9 @@ def policies() -> None:
             click.echo(f"  {name:18}{summary}")
             for parameter in parameters_of(made_from).values():
                 default = getattr(parameter.default, "__name__", parameter.default)
-                click.echo(f"  {'':18}  :{parameter.name}={str(default).replace('_', '-')}")
+                any_name = parameter.kind is parameter.VAR_KEYWORD
+                shown = "CLASS=NUMBER,…" if any_name else f"{parameter.name}={str(default).replace('_', '-')}"
+                click.echo(f"  {'':18}  :{shown}")
 
     listing("Architectures (--architecture):", dict(ARCHITECTURES))
     click.echo()

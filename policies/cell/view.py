@@ -183,6 +183,12 @@ class ClusterView:
             return _Rows(self, slice(host, host + 1), 1)
         return _Rows(self, hosts, hosts.size)
 
+    def with_free(self, free: IntArray) -> ClusterView:
+        """Give the view as it would be if only `free` were to be had, shape (n_resources, n_hosts)."""
+        offered = _Rows(self, slice(None), self._n, free=free)
+        offered.hypothetical = True
+        return offered
+
     def after(self, task: Task, hosts: IntArray | slice, counts: IntArray) -> ClusterView:
         """Give the view as it would be with `counts` more of `task` on `hosts`: nothing is changed.
 

@@ -6,11 +6,15 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from policies.cell import Commit, Conflict
+from policies.errors import UserError
 from policies.log import Log
 from policies.placement import Placer
 from policies.requests import Job
 from policies.scheduling.concurrency import Concurrency, Exclusive, Optimistic
+from policies.scheduling.offers import Allocator, Offered, OfferRules
 from policies.scheduling.scheduler import DecisionTime, Patience, Pending, Scheduler
 from policies.scheduling.world import Cell, Clock
 
@@ -38,6 +42,10 @@ class Settings:
     patience: Patience = field(default_factory=Patience)
 
 
+#: Gives each scheduler, by name, how it gets along with the others of its cell.
+Concurrencies = Callable[[str], Concurrency]
+
+
 @dataclass(frozen=True)
 class Architecture:
     """A way to organise the schedulers of a cell.
@@ -46,24 +54,85 @@ class Architecture:
     ----------
     group : callable
         The group of schedulers that serves a workload class.
-    concurrency : callable
-        How they get along, given the user's settings.
+    concurrencies : callable
+        How the schedulers of one cell get along: given the user's settings and the world, once for each run.
     single : bool
         Whether a group is always one scheduler, whatever the settings say.
     """
 
     group: Callable[[str], str]
-    concurrency: Callable[[Settings], Concurrency]
+    concurrencies: Callable[[Settings, Clock, Cell], Concurrencies]
     single: bool = False
 
 
 def monolithic() -> Architecture:
     """One scheduler for all jobs; multi-path where decision times differ between workload classes."""
-    return Architecture(
-        group=lambda workload: "all",
-        concurrency=lambda settings: Exclusive(settings.commit),
-        single=True,
-    )
+
+    def concurrencies(settings: Settings, clock: Clock, cell: Cell) -> Concurrencies:
+        return lambda scheduler: Exclusive(settings.commit)
+
+    return Architecture(group=lambda workload: "all", concurrencies=concurrencies, single=True)
+
+
+def partitioned(**shares: float) -> Architecture:
+    """Give each workload class a scheduler and hosts of its own: no conflicts, and no use of what others leave idle.
+
+    Parameters
+    ----------
+    **shares : float
+        The share of the hosts that each workload class gets, relative to the others, as in ``batch=2,service=1``;
+        at least one class.
+
+    Notes
+    -----
+    Hosts are dealt out one by one, each to the class that is furthest behind its share, so that every class gets the
+    same mixture of machines.
+    """
+    if not shares:
+        raise UserError("partitioned: say how the hosts are shared out, as in partitioned:batch=2,service=1")
+    if any(not share > 0 for share in shares.values()):
+        raise UserError("partitioned: every share must be more than 0")
+    total = sum(shares.values())
+
+    def concurrencies(settings: Settings, clock: Clock, cell: Cell) -> Concurrencies:
+        owned: dict[str, list[int]] = {workload: [] for workload in shares}
+        for host in range(len(cell.snapshot())):
+            owner = max(shares, key=lambda name: shares[name] / total * (host + 1) - len(owned[name]))
+            owned[owner].append(host)
+        return lambda scheduler: Exclusive(
+            settings.commit, np.array(owned[scheduler.rpartition("/")[0]], dtype=np.int64)
+        )
+
+    def group(workload: str) -> str:
+        if workload not in shares:
+            raise UserError(f"partitioned: no share is given for workload class {workload!r}")
+        return workload
+
+    return Architecture(group=group, concurrencies=concurrencies, single=True)
+
+
+def two_level(
+    offer_batch: float = 1.0, offer_latency: float = 0.001, min_cpus: float = 0.0, filter_time: float = 0.0
+) -> Architecture:
+    """Schedulers per workload class that are offered what is free, one at a time, and hold it while they think (Mesos).
+
+    Parameters
+    ----------
+    offer_batch : float
+        Seconds that the allocator gathers before it makes an offer.
+    offer_latency : float
+        Seconds that an offer takes to arrive.
+    min_cpus : float
+        Fewer free cores in the whole cell are not offered.
+    filter_time : float
+        Seconds for which a scheduler that could place nothing from an offer is not made another.
+    """
+
+    def concurrencies(settings: Settings, clock: Clock, cell: Cell) -> Concurrencies:
+        allocator = Allocator(clock, cell, OfferRules(offer_batch, offer_latency, min_cpus, filter_time))
+        return lambda scheduler: Offered(allocator, settings.commit)
+
+    return Architecture(group=lambda workload: workload, concurrencies=concurrencies)
 
 
 def shared_state(count_releases: bool = False) -> Architecture:
@@ -75,16 +144,19 @@ def shared_state(count_releases: bool = False) -> Architecture:
         Whether coarse conflict detection counts what ended on a host as a change, too.
     """
 
-    def concurrency(settings: Settings) -> Concurrency:
+    def concurrencies(settings: Settings, clock: Clock, cell: Cell) -> Concurrencies:
         coarse = settings.conflict is Conflict.COARSE and count_releases
-        return Optimistic(Conflict.COARSE_WITH_RELEASES if coarse else settings.conflict, settings.commit)
+        optimistic = Optimistic(Conflict.COARSE_WITH_RELEASES if coarse else settings.conflict, settings.commit)
+        return lambda scheduler: optimistic
 
-    return Architecture(group=lambda workload: workload, concurrency=concurrency)
+    return Architecture(group=lambda workload: workload, concurrencies=concurrencies)
 
 
 #: The architectures by the names the command line knows; their parameters are those of the function.
 ARCHITECTURES: Mapping[str, Callable[..., Architecture]] = {
     "monolithic": monolithic,
+    "partitioned": partitioned,
+    "two-level": two_level,
     "shared-state": shared_state,
 }
 
@@ -117,6 +189,7 @@ class Dispatcher:
     ) -> None:
         self._architecture, self._settings, self._placer = architecture, settings, placer
         self._clock, self._cell, self._log = clock, cell, log
+        self._concurrency = architecture.concurrencies(settings, clock, cell)
         self._groups: dict[str, list[Scheduler]] = {}
         if not architecture.single:
             for workload in settings.schedulers:
@@ -147,7 +220,7 @@ class Dispatcher:
             self._clock,
             self._cell,
             self._placer(name),
-            self._architecture.concurrency(self._settings),
+            self._concurrency(name),
             self._settings.decision_time,
             self._settings.patience,
             self._log,

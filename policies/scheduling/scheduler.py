@@ -66,6 +66,12 @@ class Fifo:
         else:
             self._jobs.append(pending)
 
+    def take_all(self) -> list[Pending]:
+        """Take all jobs that wait, in their order."""
+        jobs = list(self._jobs)
+        self._jobs.clear()
+        return jobs
+
     def get(self) -> Any:
         """Give an event whose value is the next job."""
         event = self._clock.event()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol
 
 from policies.arrays import IntArray
@@ -47,6 +47,10 @@ class Cell(Protocol):
 
     def commit(self, pending: Any, transaction: Sequence[Claims], conflict: Conflict, commit: Commit) -> Any:
         """Ask for a transaction; gives an event whose value is the `Outcome`. What is granted starts."""
+        ...
+
+    def watch(self, ended: Callable[[str, Task, int], None]) -> None:
+        """Have `ended(scheduler, task, count)` told of containers that end."""
         ...
 
     def give_up(self, pending: Any) -> None:
