@@ -113,6 +113,9 @@ class Tank:
         log.levels = self.ledger.levels()
         self._waiting: dict[Job, Waiting] = {}
         self._running: dict[Running, None] = {}
+        self._will_end = 0  # how many of them have an end
+        self._all_arrived = False
+        self._over = self.env.event()
         self._watchers: list[Callable[[str, Task, int], None]] = []
         self._dispatcher = Dispatcher(architecture, settings, placer, self.env, self, log)
 
@@ -189,7 +192,7 @@ class Tank:
         if self._options.audit:
             self._run_audited(until_s)
         else:
-            env.run(until=until_s)
+            env.run(until=self._over if until_s is None else until_s)
         horizon_s = self._log.last_s if until_s is None else until_s
         for waiting in self._waiting.values():
             if not waiting.pending.attempts:
@@ -204,6 +207,13 @@ class Tank:
             if wait_s > 0:
                 yield env.timeout(wait_s)
             self._submit(arrival)
+        self._all_arrived = True
+        self._end_if_over()
+
+    def _end_if_over(self) -> None:
+        """End the run if it has no other end, and nothing that was submitted waits or will come to its end."""
+        if self._all_arrived and not self._waiting and not self._will_end and not self._over.triggered:
+            self._over.succeed()
 
     def _submit(self, arrival: Arrival) -> None:
         job = arrival.job
@@ -250,6 +260,7 @@ class Tank:
             self._start(pending, claims, run_s[claims.group], begin)
         if not remaining:
             del self._waiting[pending.job]
+            self._end_if_over()
         return self.env.event().succeed(outcome)
 
     def watch(self, ended: Callable[[str, Task, int], None]) -> None:
@@ -260,6 +271,7 @@ class Tank:
         """Forget a job that nobody will try again to place."""
         del self._waiting[pending.job]
         self._say_of(pending, Event.ABANDONED, tasks=pending.unplaced, remaining=pending.unplaced)
+        self._end_if_over()
 
     def _say_of(
         self,
@@ -303,13 +315,16 @@ class Tank:
     def _run(self, running: Running) -> None:
         self._running[running] = None
         if running.run_s != OPEN_ENDED:
+            self._will_end += 1
             self.env.timeout(running.run_s, running).callbacks.append(self._end)
 
     def _end(self, event: simpy.Event) -> None:
         running: Running = event.value  # type: ignore[assignment]
+        self._will_end -= 1
         if running.hosts.size:
             del self._running[running]
             self._leave(running, Event.FINISHED, running.hosts, running.counts)
+        self._end_if_over()
 
     def _leave(self, running: Running, why: Event, hosts: IntArray, counts: IntArray) -> None:
         """Give back the room of containers and say so."""
@@ -377,14 +392,12 @@ class Tank:
             if looks == 2 * SAMPLES:
                 # Every second look of the finer grid is on the coarser one.
                 every_s, number, looks = 2 * every_s, number // 2, SAMPLES
-            if self.env.peek() == float("inf"):
-                return
             number += 1
             yield self.env.timeout(max(number * every_s - self.env.now, 0.0))
 
     def _run_audited(self, until_s: float | None) -> None:
         end_s = float("inf") if until_s is None else until_s
-        while self.env.peek() < end_s:
+        while self.env.peek() < end_s and not self._over.processed:
             self.env.step()
             self.check()
         if until_s is not None:

@@ -52,7 +52,9 @@ class ClusterView:
     version: IntArray
     claimed: IntArray
     alive: BoolArray
-    hypothetical = False  # whether this is the cell as it would be, not as it is
+    #: Which hosts the rows are, so that scores of them can be remembered; None where nothing may be: some rows for
+    #: a moment, or the cell as it would be.
+    identity: int | None = 0
 
     def __init__(self, resources: tuple[str, ...], **columns: np.ndarray) -> None:
         self.resources = resources
@@ -183,11 +185,15 @@ class ClusterView:
             return _Rows(self, slice(host, host + 1), 1)
         return _Rows(self, hosts, hosts.size)
 
+    def part(self, hosts: IntArray) -> ClusterView:
+        """Give the view of a part of the cell that will be asked for again, by the very same array."""
+        part = _Rows(self, hosts, hosts.size)
+        part.identity = id(hosts)
+        return part
+
     def with_free(self, free: IntArray) -> ClusterView:
         """Give the view as it would be if only `free` were to be had, shape (n_resources, n_hosts)."""
-        offered = _Rows(self, slice(None), self._n, free=free)
-        offered.hypothetical = True
-        return offered
+        return _Rows(self, slice(None), self._n, free=free)
 
     def after(self, task: Task, hosts: IntArray | slice, counts: IntArray) -> ClusterView:
         """Give the view as it would be with `counts` more of `task` on `hosts`: nothing is changed.
@@ -207,9 +213,7 @@ class ClusterView:
         free[:, hosts] -= need * counts
         claimed[hosts] += counts
         version[hosts] += counts
-        after = _Rows(self, slice(None), self._n, free=free, claimed=claimed, version=version)
-        after.hypothetical = True
-        return after
+        return _Rows(self, slice(None), self._n, free=free, claimed=claimed, version=version)
 
 
 class _Rows(ClusterView):
@@ -217,7 +221,7 @@ class _Rows(ClusterView):
 
     def __init__(self, base: ClusterView, rows: IntArray | slice, n: int, **given: IntArray) -> None:
         self.resources = base.resources
-        self.hypothetical = base.hypothetical
+        self.identity = None
         self._axes = base._axes
         self._missing = base._missing
         self._needs = base._needs

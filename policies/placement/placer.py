@@ -157,7 +157,7 @@ class Placer:
         self._policy = policy
         self._chooser: Chooser | None = policy if hasattr(policy, "choose") else None
         self._remember = remember
-        self._remembered: OrderedDict[Task, _Remembered] = OrderedDict()
+        self._remembered: OrderedDict[tuple[Task, int | None], _Remembered] = OrderedDict()
 
     def place(self, view: ClusterView, task: Task, k: int) -> Chosen:
         """Choose hosts for up to `k` containers.
@@ -167,10 +167,11 @@ class Placer:
         hosts, counts : ndarray of int, shape (m,)
             Different hosts, and how many containers on each, at least 1; in all at most `k`.
         """
+        if not len(view):
+            return NOWHERE
         if self._chooser is None:
             score: Score = self._policy  # type: ignore[assignment]
-            # A view of what would be has the versions of what is: nothing about it may be remembered.
-            known = self._scores(score, view, task) if self._remember and not view.hypothetical else None
+            known = self._scores(score, view, task) if self._remember and view.identity is not None else None
             return best_rows(score, view, task, k, known)
         chosen = self._chooser.choose(view, task, k)
         if isinstance(chosen, tuple):
@@ -179,14 +180,15 @@ class Placer:
         return hosts, chosen.take(hosts)
 
     def _scores(self, score: Score, view: ClusterView, task: Task) -> FloatArray:
-        known = self._remembered.get(task)
+        key = task, view.identity
+        known = self._remembered.get(key)
         if known is None:
             known = _Remembered(usable_scores(score, view, task), view.version.copy())
-            self._remembered[task] = known
+            self._remembered[key] = known
             if len(self._remembered) > REMEMBERED_TASKS:
                 self._remembered.popitem(last=False)
             return known.scores
-        self._remembered.move_to_end(task)
+        self._remembered.move_to_end(key)
         moved = (view.version != known.version).nonzero()[0]
         if moved.size:
             known.scores[moved] = usable_scores(score, view.rows(moved), task)

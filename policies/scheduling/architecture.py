@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from policies.placement import Placer
 from policies.requests import Job
 from policies.scheduling.concurrency import Concurrency, Exclusive, Optimistic
 from policies.scheduling.offers import Allocator, Offered, OfferRules
+from policies.scheduling.partial_sync import PartialSync, Picture, Prefer
 from policies.scheduling.scheduler import DecisionTime, Patience, Pending, Scheduler
 from policies.scheduling.world import Cell, Clock
 
@@ -80,16 +82,15 @@ def partitioned(**shares: float) -> Architecture:
     Parameters
     ----------
     **shares : float
-        The share of the hosts that each workload class gets, relative to the others, as in ``batch=2,service=1``;
-        at least one class.
+        The share of the hosts that each workload class gets, relative to the others, as in ``batch=2,service=1``.
+        Without any, batch and service get half each.
 
     Notes
     -----
     Hosts are dealt out one by one, each to the class that is furthest behind its share, so that every class gets the
     same mixture of machines.
     """
-    if not shares:
-        raise UserError("partitioned: say how the hosts are shared out, as in partitioned:batch=2,service=1")
+    shares = shares or {"batch": 1.0, "service": 1.0}
     if any(not share > 0 for share in shares.values()):
         raise UserError("partitioned: every share must be more than 0")
     total = sum(shares.values())
@@ -152,12 +153,48 @@ def shared_state(count_releases: bool = False) -> Architecture:
     return Architecture(group=lambda workload: workload, concurrencies=concurrencies)
 
 
+def partial_sync(
+    parts: int = 4, sync: float = 0.5, prefer: str = Prefer.ADAPTIVE.value, patience: float = 1.5
+) -> Architecture:
+    """Let schedulers claim optimistically on a picture of the cell that is refreshed part by part (ParSync).
+
+    Parameters
+    ----------
+    parts : int
+        How many parts the hosts are dealt into.
+    sync : float
+        Seconds after which the next part of a scheduler's picture is refreshed.
+    prefer : str
+        ``quality``: the best host wherever it is; ``latency``: fresh hosts first; ``adaptive``: the one until jobs
+        wait too long, then the other.
+    patience : float
+        Seconds of waiting that are too long.
+    """
+    if parts < 1 or not sync > 0:
+        raise UserError("partial-sync: parts must be at least 1 and sync more than 0")
+    if prefer not in list(Prefer):
+        raise UserError(f"partial-sync: prefer is one of {', '.join(Prefer)}, not {prefer!r}")
+
+    def concurrencies(settings: Settings, clock: Clock, cell: Cell) -> Concurrencies:
+        turn = itertools.count()
+
+        def concurrency(scheduler: str) -> Concurrency:
+            picture = Picture(clock, cell, parts, next(turn), sync)
+            clock.process(picture.run())
+            return PartialSync(picture, Prefer(prefer), patience, settings.conflict, settings.commit)
+
+        return concurrency
+
+    return Architecture(group=lambda workload: workload, concurrencies=concurrencies)
+
+
 #: The architectures by the names the command line knows; their parameters are those of the function.
 ARCHITECTURES: Mapping[str, Callable[..., Architecture]] = {
     "monolithic": monolithic,
     "partitioned": partitioned,
     "two-level": two_level,
     "shared-state": shared_state,
+    "partial-sync": partial_sync,
 }
 
 

@@ -43,7 +43,7 @@ class Exclusive:
         """Try once to place what is left of a job."""
         yield scheduler.clock.timeout(scheduler.begin(pending))
         view = scheduler.cell.snapshot()
-        transaction = scheduler.plan(pending, view if self.hosts is None else view.rows(self.hosts))
+        transaction = scheduler.plan(pending, view if self.hosts is None else view.part(self.hosts))
         if worth_claiming(transaction, pending, self.commit):
             outcome = yield scheduler.cell.commit(pending, transaction, Conflict.FINE, self.commit)
             pending.granted(outcome)

@@ -204,15 +204,15 @@ class Scheduler:
         )
         return think_s
 
-    def plan(self, pending: Pending, view: ClusterView) -> list[Claims]:
-        """Decide, on what `view` shows, where what is left of a job goes."""
+    def plan(self, pending: Pending, view: ClusterView, left: list[int] | None = None) -> list[Claims]:
+        """Decide, on what `view` shows, where what is left of a job goes (or of it only `left`, per group)."""
         groups = pending.job.groups
         transaction = []
-        for number, left in enumerate(pending.left):
-            if not left:
+        for number, count in enumerate(pending.left if left is None else left):
+            if not count:
                 continue
             task = groups[number].task
-            rows, counts = self._placer.place(view, task, left)
+            rows, counts = self._placer.place(view, task, count)
             if rows.size:
                 transaction.append(self.cell.claims(task, view.hosts(rows), counts, number))
                 if number + 1 < len(groups):

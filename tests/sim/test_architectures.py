@@ -9,7 +9,7 @@ from policies.log import Event, Log
 from policies.placement import Placer, scores
 from policies.requests import Group, Job, Resources, Task
 from policies.scheduling import Settings
-from policies.scheduling.architecture import Architecture, partitioned, two_level
+from policies.scheduling.architecture import Architecture, partial_sync, partitioned, two_level
 from policies.scheduling.scheduler import DecisionTime, Patience
 from sim import Tank, TankOptions
 from traces.hosts import HostEvent, Hosts
@@ -73,12 +73,9 @@ def test_nothing_conflicts_between_partitions():
     assert not of(replay(partitioned(batch=1, service=1), jobs), Event.CONFLICTED)
 
 
-@pytest.mark.parametrize(
-    ("shares", "complaint"), [({}, "say how the hosts are shared"), ({"batch": 0.0}, "must be more than 0")]
-)
-def test_shares_must_make_sense(shares, complaint):
-    with pytest.raises(UserError, match=complaint):
-        partitioned(**shares)
+def test_a_share_must_be_something():
+    with pytest.raises(UserError, match="must be more than 0"):
+        partitioned(batch=0.0)
 
 
 def test_a_class_without_a_share_is_named():
@@ -156,7 +153,56 @@ def test_too_little_is_not_offered():
     assert times(rows, Event.ATTEMPTED, "b") == [33.0]
 
 
-@pytest.mark.parametrize("architecture", [partitioned(batch=1, service=1), two_level(offer_batch=0.5)])
+# -- partial-sync -----------------------------------------------------------------------------------------------
+
+
+def test_a_scheduler_does_not_see_what_others_did_until_it_is_the_parts_turn():
+    # Service takes both hosts at 2; batch decides at 3 on what it saw at 0, and conflicts.
+    jobs = [arrival("s", 1.0, tasks=8, workload="service"), arrival("b", 3.0)]
+    both = {"batch": 1, "service": 1}  # there from the beginning, not from their first job on
+    stale = replay(partial_sync(parts=2, sync=100.0), jobs, schedulers=both)
+    fresh = replay(partial_sync(parts=2, sync=0.1), jobs, schedulers=both)
+
+    assert [row.job for row in of(stale, Event.CONFLICTED)] == ["b"]
+    assert not of(fresh, Event.CONFLICTED)
+
+
+def test_a_scheduler_knows_at_once_of_its_own_claims():
+    jobs = [arrival("a", 0.0, tasks=8), arrival("b", 0.5, tasks=8)]
+
+    assert not of(replay(partial_sync(parts=2, sync=1000.0), jobs, until_s=8.0), Event.CONFLICTED)
+
+
+def test_fresh_hosts_come_first_where_latency_is_preferred():
+    # Two parts, a host each; first fit would always take host 0 while it has room.
+    jobs = [arrival(f"job{n}", 0.5 + 4 * n, run_s=1.0) for n in range(4)]
+    settings = {"decision_time": DecisionTime(0.1, 0.0)}
+    quality = replay(partial_sync(parts=2, sync=4.0, prefer="quality"), jobs, **settings)
+    latency = replay(partial_sync(parts=2, sync=4.0, prefer="latency"), jobs, **settings)
+
+    def hosts(rows):
+        return [row.where[0].tolist() for row in of(rows, Event.STARTED)]
+
+    assert hosts(quality) == [[0]] * 4
+    assert hosts(latency) in ([[0], [1], [0], [1]], [[1], [0], [1], [0]])
+
+
+def test_what_fresh_hosts_have_no_room_for_goes_elsewhere():
+    rows = replay(partial_sync(parts=2, sync=4.0, prefer="latency"), [arrival("a", 0.5, tasks=7)])
+
+    assert [row.tasks for row in of(rows, Event.COMMITTED)] == [7]
+
+
+def test_a_run_ends_although_pictures_are_refreshed_for_ever():
+    rows = replay(partial_sync(), [arrival("a", 0.0)])
+
+    assert rows[-1].t_s < 20
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [partitioned(batch=1, service=1), two_level(offer_batch=0.5), partial_sync(), partial_sync(prefer="latency")],
+)
 @pytest.mark.parametrize("commit", list(Commit))
 def test_what_is_placed_runs_once_and_nothing_is_lost(architecture, commit):
     rng = np.random.default_rng(4)
