@@ -7,14 +7,14 @@ import numpy as np
 from policies.arrays import IntArray
 from policies.cell import ClusterView
 from policies.placement.interface import Score
-from policies.placement.placer import best_rows
+from policies.placement.placer import NOWHERE, Chosen, best_rows
 from policies.placement.scores import least_allocated
 from policies.requests import Task
 
-Chosen = tuple[IntArray, IntArray]
-
 #: Hosts that are drawn at a time.
 DRAWS = 4096
+#: So few that looking at single hosts costs less than looking at all of them, and how often for each.
+FEW, TRIES = 48, 5
 ONES = np.ones(DRAWS, dtype=np.int64)
 ONES.flags.writeable = False
 
@@ -39,21 +39,37 @@ class RandomFirstFit:
 
     def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:
         """Choose uniformly among the hosts with room, container by container."""
+        if view.need(task) is None:
+            return NOWHERE
         hosts, wanted = self._draw(k, len(view))
         if view.all_fit(task, hosts, wanted):
             return hosts, wanted
         counts = np.minimum(wanted, view.slots(task, hosts))
-        left = k - int(counts.sum())
-        # While most hosts have room, drawing again is cheaper than looking at all of them.
-        while 0 < left < k // 4:
-            hosts, counts, accepted = self._draw_again(view, task, hosts, counts, left)
-            if not accepted:
-                break
-            left -= accepted
-        if not left:
-            some = counts > 0
-            return hosts[some], counts[some]
-        return self._draw_rest(view.slots(task), hosts, counts, left)
+        left = k - int(np.add.reduce(counts))
+        if left <= FEW:
+            hosts, counts, left = self._try_one_by_one(view, task, hosts, counts, left)
+        if left:
+            return self._draw_rest(view.slots(task), hosts, counts, left)
+        return hosts, counts
+
+    def _try_one_by_one(
+        self, view: ClusterView, task: Task, hosts: IntArray, counts: IntArray, left: int
+    ) -> tuple[IntArray, IntArray, int]:
+        """Try hosts for the last few containers; give all hosts chosen, how many on each, and how many are left."""
+        amounts, free, alive = view.amounts(task) or (), view.free.item, view.alive.item
+        chosen = {host: count for host, count in zip(hosts.tolist(), counts.tolist(), strict=True) if count}
+        for host in self._rng.integers(len(view), size=TRIES * left).tolist():
+            again = chosen.get(host, 0) + 1
+            for row, amount in amounts:
+                if free(row, host) < amount * again:
+                    break
+            else:
+                if alive(host):
+                    chosen[host] = again
+                    left -= 1
+                    if not left:
+                        break
+        return np.array([*chosen], dtype=np.int64), np.array([*chosen.values()], dtype=np.int64), left
 
     def _draw(self, k: int, n: int) -> Chosen:
         """Draw `k` of `n` rows with replacement; see `_tally`."""
@@ -78,21 +94,6 @@ class RandomFirstFit:
         times[0] += 1
         times[1:] -= ends[:-1]
         return drawn.take(ends), times
-
-    def _draw_again(
-        self, view: ClusterView, task: Task, hosts: IntArray, counts: IntArray, left: int
-    ) -> tuple[IntArray, IntArray, int]:
-        """Draw `left` hosts more beside those that were accepted; give all of them, and how many draws were."""
-        drawn, wanted = self._draw(left, len(view))
-        at = hosts.searchsorted(drawn).clip(max=hosts.size - 1)
-        known = hosts.take(at) == drawn
-        accepted = np.minimum(wanted, view.slots(task, drawn) - counts.take(at) * known)
-        counts[at[known]] += accepted[known]
-        new = ~known & (accepted > 0)
-        hosts = np.concatenate((hosts, drawn[new]))
-        order = hosts.argsort(kind="stable")
-        counts = np.concatenate((counts, accepted[new])).take(order)
-        return hosts.take(order), counts, int(accepted.sum())
 
     def _draw_rest(self, room: IntArray, hosts: IntArray, counts: IntArray, left: int) -> Chosen:
         chosen = np.zeros_like(room)
