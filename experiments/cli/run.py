@@ -171,6 +171,8 @@ def run(
         raise UserError("--contention on: contention is not modelled yet")
     if world != "tank":
         raise UserError(f"--on {world}: only the tank is there yet")
+    for name in ("architectures", "policies"):
+        choices[name] = tuple(dict.fromkeys(choices[name]))
     study = Study(**choices, detail=Detail(detail))
     _check(study)
     show = Progress(study, as_json)
