@@ -26,6 +26,9 @@ from traces.units import seconds
 
 ENTRY_POINTS = "towtank.policies"
 
+#: How many times a score of somebody else's is tested for being row-wise.
+LOOKS = 3
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Give the part of a message that suggests what was meant."""
@@ -95,8 +98,10 @@ def make_policy(choice: Choice, rng: np.random.Generator) -> Policy:
     """
     try:
         made = instantiate(choice.made_from, choice.parameters, rng)
-    except TypeError as error:
-        raise UserError(f"policy {choice.spec}: {error}") from None
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"policy {choice.spec} cannot be made: {type(error).__name__}: {error}") from error
     if not choice.foreign:
         return made
     if hasattr(made, "choose"):
@@ -113,9 +118,26 @@ class _Guarded:
         self._made, self._spec, self.__name__ = made, spec, spec
         if hasattr(made, "choose"):
             self.choose = self._choose
+        self._looked_at = 0
 
     def __call__(self, view: ClusterView, task: Task) -> FloatArray:
-        return self._call(self._made, view, task)
+        scores: FloatArray = self._call(self._made, view, task)
+        if self._looked_at < LOOKS and len(view) > 1:
+            self._looked_at += 1
+            self._see_that_it_is_row_wise(view, task, scores)
+        return scores
+
+    def _see_that_it_is_row_wise(self, view: ClusterView, task: Task, scores: FloatArray) -> None:
+        """Refuse a score that is not its rows' own, since scores are remembered and made anew row by row."""
+        row = (7 * self._looked_at) % len(view)
+        alone = np.asarray(self._call(self._made, view.rows(np.array([row])), task))
+        if np.shape(scores) != (len(view),) or scores.dtype.kind not in "fiub" or alone.shape != (1,):
+            return  # something else is wrong, and told where scores are used
+        if not np.allclose(alone, scores[row], rtol=1e-9, equal_nan=True):
+            raise UserError(
+                f"policy {self._spec} is not row-wise: the score of a host must depend on that host's row alone "
+                "(chance, memory or the whole view need a `choose`)"
+            )
 
     def _choose(self, view: ClusterView, task: Task, k: int) -> Any:
         return self._call(self._made.choose, view, task, k)
@@ -145,7 +167,7 @@ def _from_file(path: Path, attribute: str) -> Any:
         specification.loader.exec_module(module)
     except SyntaxError as error:
         raise UserError(f"{path}:{error.lineno}: {error.msg}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = traceback.extract_tb(error.__traceback__)[-1].lineno
         raise UserError(f"{path}:{line}: {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
@@ -179,14 +201,29 @@ def _parameters(spec: str, rest: str, made_from: Callable[..., Any]) -> dict[str
         parameter = known.get(name, any_name)
         if parameter is None:
             raise UserError(f"{spec}: there is no parameter {name!r}{nearest(name, known) if known else ''}")
+        if name in parameters:
+            raise UserError(f"{spec}: {name} is given twice")
         parameters[name] = _value(spec, name, value, 0.0 if parameter is any_name else parameter.default)
+    for name, parameter in known.items():
+        if parameter.default is parameter.empty and parameter is not any_name and name not in parameters:
+            raise UserError(f"{spec}: {name} must be given, as in {spec.partition(':')[0]}:…{name}=…")
     return parameters
 
 
 def _value(spec: str, name: str, value: str, default: Any) -> Any:
     """Read a parameter, as the kind of thing that its default is."""
+    if default is inspect.Parameter.empty or default is None:
+        for read in (int, float):
+            try:
+                return read(value)
+            except ValueError:
+                continue
+        return value
     if callable(default):
-        return policy(value).made_from
+        chosen = policy(value)
+        if inspect.isclass(chosen.made_from) or hasattr(chosen.made_from, "choose"):
+            raise UserError(f"{spec}: {name} must be a score, and {value} is none")
+        return chosen.made_from
     if isinstance(default, bool):
         if value.lower() not in ("true", "false"):
             raise UserError(f"{spec}: {name} is true or false, not {value!r}")
@@ -194,11 +231,7 @@ def _value(spec: str, name: str, value: str, default: Any) -> Any:
     if isinstance(default, str):
         return value
     try:
-        return int(value) if default is inspect.Parameter.empty or isinstance(default, int) else seconds(value)
-    except ValueError:
-        if isinstance(default, int):
-            raise UserError(f"{spec}: {name} is a whole number, not {value!r}") from None
-    try:
-        return float(value)
-    except ValueError:
-        return value
+        return int(value) if isinstance(default, int) else seconds(value)
+    except (ValueError, UserError):
+        kind = "whole number" if isinstance(default, int) else "number"
+        raise UserError(f"{spec}: {name} is a {kind}, not {value!r}") from None

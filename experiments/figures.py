@@ -87,12 +87,7 @@ def _bars(axes: style.Axes, summary: pd.DataFrame, columns: dict[str, str]) -> N
     """
     runs = summary.groupby(["architecture", "policy"], sort=False)
     several = summary["seed"].nunique() > 1
-    prefixes = ("wait_mean_s.", "busyness.")
-    classes = sorted({name.partition(".")[2] for name in summary.columns if name.startswith(prefixes)})
-    colours = dict(
-        zip([*(name for name in classes if name != "all"), *columns.values()], style.COLOURS * 9, strict=False)
-    )
-    colours["all"] = style.NEUTRAL
+    colours = _colours(summary, columns)
     named: set[str] = set()
     for place, (_, group) in enumerate(runs):
         there = [column for column in columns if group[column].notna().any()]
@@ -115,7 +110,16 @@ def _bars(axes: style.Axes, summary: pd.DataFrame, columns: dict[str, str]) -> N
     axes.set_ylim(len(runs) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     if len(named) > 1:
-        axes.legend(fontsize=8, ncols=len(named), loc="upper center", bbox_to_anchor=(0.5, -0.18 - 0.5 / len(runs)))
+        axes.legend(fontsize=8, ncols=len(named), loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
+
+
+def _colours(summary: pd.DataFrame, columns: dict[str, str]) -> dict[str, str]:
+    """Give each class of jobs one colour in all figures, and what is no class the others."""
+    prefixes = ("wait_mean_s.", "busyness.")
+    classes = sorted({name.partition(".")[2] for name in summary.columns if name.startswith(prefixes)} - {"all"})
+    others = [label for label in columns.values() if label not in classes and label != "all"]
+    colours = [style.COLOURS[number % len(style.COLOURS)] for number in range(len(classes) + len(others))]
+    return {"all": style.NEUTRAL, **dict(zip([*classes, *others], colours, strict=True))}
 
 
 def _named(summary: pd.DataFrame, prefix: str) -> dict[str, str]:
@@ -146,7 +150,7 @@ def _legend_below(figure: style.Figure, axes: style.Axes) -> None:
 
 def wait_and_busyness(summary: pd.DataFrame) -> style.Figure:
     """Draw how long jobs wait and how busy schedulers are."""
-    figure = style.new(9, 1.4 + 0.5 * len(summary.groupby(["architecture", "policy"])))
+    figure = style.new(9, max(2.4, 1.4 + 0.5 * len(summary.groupby(["architecture", "policy"]))))
     left, right = figure.subplots(1, 2)
     _bars(left, summary, _named(summary, "wait_mean_s"))
     left.set(title="Mean wait to the first attempt", xlabel="seconds")
@@ -159,7 +163,7 @@ def wait_and_busyness(summary: pd.DataFrame) -> style.Figure:
 
 def conflicts(summary: pd.DataFrame) -> style.Figure:
     """Draw how many transactions conflict."""
-    figure = style.new(7, 1.3 + 0.5 * len(summary.groupby(["architecture", "policy"])))
+    figure = style.new(7, max(2.4, 1.3 + 0.5 * len(summary.groupby(["architecture", "policy"]))))
     axes = figure.subplots()
     _bars(axes, summary, _named(summary, "conflict_fraction"))
     axes.set(title="Conflict fraction", xlabel="transactions with a conflict per transaction without")
@@ -251,33 +255,39 @@ def load_heatmap(logs: dict[RunKey, Path]) -> style.Figure:
     rows = -(-len(shown) // columns)
     figure = style.new(3.6 * columns + 0.8, 2.8 * rows + 0.5)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    image = None
+    images = []
+    top = 1.0  # more where a trace recorded hosts that hold more than they have
     for axes in panels.flat[len(shown) :]:
         axes.set_visible(False)
     for axes, (_, path, label) in zip(panels.flat, shown, strict=False):
         table = pq.read_table(path.with_suffix(".hosts.parquet"))
         t_s = table["t_s"].to_numpy()
         load = table["cpu"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(t_s), -1)
-        load = load[:, np.argsort(-load.mean(axis=0), kind="stable")]
+        load = load[:, np.argsort(-np.nan_to_num(load).mean(axis=0), kind="stable")]
+        top = max(top, float(np.nanmax(load)) if np.isfinite(load).any() else 1.0)
         unit_s, unit = style.time_unit(t_s[-1] if t_s.size else 0.0)
         image = axes.imshow(
             _coarse(load).T,
             aspect="auto",
             cmap=style.AMOUNTS,
             vmin=0,
-            vmax=1,
             extent=(0, t_s[-1] / unit_s if t_s.size else 1, load.shape[1], 0),
             interpolation="nearest",
         )
+        images.append(image)
         axes.set_title(label, fontsize=8)
         axes.grid(visible=False)
         axes.set(xlabel=unit)
     for axes in panels[:, 0]:
         axes.set_ylabel("hosts, most loaded first")
-    if image is not None:
-        figure.colorbar(image, ax=panels, label="share of CPU allocated", shrink=0.8)
+    for image in images:
+        image.set_clim(0, top)
+    if images:
+        figure.colorbar(images[0], ax=panels, label="share of CPU allocated", shrink=0.8)
     left_out = len(runs) - len(shown)
-    figure.suptitle("CPU allocated, host by host" + f" ({left_out} runs not shown)" * bool(left_out), fontsize=10)
+    figure.suptitle(
+        "CPU allocated, host by host (white: not there)" + f" ({left_out} runs not shown)" * bool(left_out), fontsize=10
+    )
     return figure
 
 
@@ -286,4 +296,6 @@ def _coarse(load: np.ndarray, most: int = 400) -> np.ndarray:
     if load.shape[1] <= most:
         return load
     edges = np.linspace(0, load.shape[1], most + 1).astype(int)
-    return np.add.reduceat(load, edges[:-1], axis=1) / np.diff(edges)
+    there = ~np.isnan(load)
+    total, hosts = (np.add.reduceat(part, edges[:-1], axis=1) for part in (np.nan_to_num(load), there.astype(float)))
+    return np.divide(total, hosts, out=np.full(total.shape, np.nan), where=hosts > 0)

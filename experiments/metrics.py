@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from experiments.looks import Looks
 from policies.arrays import FloatArray
 from policies.log import Event, Row
 
@@ -37,6 +38,14 @@ class _Thinking:
         return None if self.with_conflict else 0.0
 
 
+def _range(load: FloatArray) -> FloatArray:
+    """Give maximum − minimum over the hosts that have a load, shape (n_resources,); 0 where none has."""
+    known = ~np.isnan(load)
+    top = np.where(known, load, -np.inf).max(axis=1, initial=-np.inf)
+    bottom = np.where(known, load, np.inf).min(axis=1, initial=np.inf)
+    return np.where(known.any(axis=1), top - bottom, 0.0)
+
+
 class Metrics:
     """Folds the log of one run into its metrics.
 
@@ -58,7 +67,7 @@ class Metrics:
         self._at_s = 0.0
         self._level = np.zeros(4 * len(self._resources))
         self._integral = np.zeros(4 * len(self._resources))
-        self._ranges: list[FloatArray] = []
+        self._ranges: Looks[FloatArray] = Looks()
 
     def __call__(self, rows: list[Row]) -> None:
         """Take a batch of rows."""
@@ -100,8 +109,7 @@ class Metrics:
             elif event is Event.SCHEDULER:
                 schedulers[row.scheduler]  # it counts even if it never thinks
             elif event is Event.SAMPLED:
-                load = row.where
-                self._ranges.append(np.ptp(load, axis=1).astype(np.float64))
+                self._ranges.take(row.t_s, row.seconds, _range(row.where))
 
     def _integrate(self, t_s: FloatArray, levels: FloatArray) -> None:
         """Add to the time integrals of the levels; each row says how things are from then on."""
@@ -167,7 +175,8 @@ class Metrics:
     def _level_metrics(self, horizon_s: float) -> dict[str, Metric]:
         integral = self._integral + (horizon_s - self._at_s) * self._level
         means = (integral / horizon_s if horizon_s else integral).reshape(4, len(self._resources))
-        ranges = np.mean(self._ranges, axis=0) if self._ranges else np.zeros(len(self._resources))
+        looks = list(self._ranges.seen.values())
+        ranges = np.mean(looks, axis=0) if looks else np.zeros(len(self._resources))
         # Disk is not modelled while contention is off.
         metrics: dict[str, Metric] = {"disk_used_mean": None, "disk_imbalance": None}
         for axis, name in enumerate(self._resources):

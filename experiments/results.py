@@ -7,6 +7,7 @@ trace were put aside.
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.looks import Looks
 from experiments.metrics import Metric
 from experiments.simulate import Result
 from experiments.study import Detail, RunKey, Study
@@ -46,35 +48,52 @@ class Results:
         self.figures = folder / "figures"
         self.rejected = folder / "rejected.csv"
 
-    def begin(self, study: Study, trace_files: Iterable[Path]) -> None:
-        """Make the directory, or see that it belongs to the same study.
+    def begin(self, study: Study, inputs: Mapping[str, Iterable[Path]]) -> None:
+        """Make the directory, or see that it belongs to the same study of the same files.
+
+        Parameters
+        ----------
+        study : Study
+            What was asked for.
+        inputs : mapping
+            The files that decide what comes of it, by what they are.
 
         Raises
         ------
         UserError
-            If it belongs to another one, or to nobody.
+            If it belongs to another one, or to nobody, or somebody else is writing into it.
         """
         manifest = {
             "study": study.as_json(),
-            "trace": {"fingerprint": fingerprint(trace_files)},
+            "inputs": {name: fingerprint(files) for name, files in inputs.items()},
             "versions": {"towtank": version("towtank"), "python": platform.python_version()}
             | {name: version(name) for name in LIBRARIES},
             "git_revision": git_revision(),
         }
         if self._manifest.exists():
             before = self.manifest()
-            for part in ("study", "trace"):
-                if before.get(part) != manifest[part]:
+            for part in ("study", "inputs"):
+                # What was begun and never finished is nobody's loss.
+                if before.get(part) != manifest[part] and self.finished():
                     name = _first_difference(before.get(part), manifest[part])
                     raise UserError(
                         f"{self.folder} holds the results of another configuration ({part}: {name}); "
                         "choose another --out or remove it"
                     )
-            return
-        if self.folder.exists() and any(self.folder.iterdir()):
+        elif self.folder.exists() and any(self.folder.iterdir()):
             raise UserError(f"{self.folder} is not empty and holds no results of ours; choose another --out")
         self.log.mkdir(parents=True, exist_ok=True)
-        _write_whole(self._manifest, json.dumps(manifest, indent=2) + "\n")
+        self._lock()
+        if not self.finished():
+            _write_whole(self._manifest, json.dumps(manifest, indent=2) + "\n")
+
+    def _lock(self) -> None:
+        """Have the directory to ourselves for as long as this process lives."""
+        self._held = (self.log / ".lock").open("w")
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"{self.folder}: another process is writing into it") from None
 
     def note(self, notes: Iterable[str]) -> None:
         """Keep what was assumed about the workload in ``run.json``."""
@@ -114,7 +133,7 @@ class Results:
     def _result(row: Mapping[str, str]) -> Result:
         key = RunKey(row["architecture"], row["policy"], int(row["seed"]))
         numbers = {name: _number(text) for name, text in row.items() if name not in RunKey._fields and text != ABSENT}
-        cost = {name: float(numbers.pop(name) or 0) for name in COST}
+        cost = {name: numbers.pop(name) or 0 for name in COST}
         return Result(key, numbers, cost)
 
     def write_summary(self, results: Iterable[Result]) -> None:
@@ -191,15 +210,14 @@ class LogWriter:
         schema = pa.schema([*self._fields.items(), *((name, pa.float64()) for name in levels)])
         self._writer = pq.ParquetWriter(self._part, schema, compression="zstd")
         self._schema = schema
-        self._looks: dict[float, np.ndarray] = {}
-        self._every_s = 0.0
+        self._looks: Looks[np.ndarray] = Looks()
 
     def __call__(self, rows: list[Row]) -> None:
         """Write a batch of rows."""
         kept = []
         for row in rows:
             if row.event is Event.SAMPLED:
-                self._look(row)
+                self._looks.take(row.t_s, row.seconds, row.where)
             elif self._each_host and row.where is not None:
                 kept += [
                     row._replace(tasks=count, host=host)
@@ -220,22 +238,15 @@ class LogWriter:
         arrays += [pa.array(level) for level in np.array(columns["levels"], dtype=np.float64).T]
         self._writer.write_table(pa.table(arrays, schema=self._schema))
 
-    def _look(self, row: Row) -> None:
-        self._looks[row.t_s] = row.where
-        if row.seconds > self._every_s:
-            # From now on looks are rarer: of the earlier ones, keep those on the new grid.
-            self._every_s = row.seconds
-            self._looks = {t: load for t, load in self._looks.items() if round(t / row.seconds, 6) % 1 == 0}
-
     def close(self) -> None:
         """End the files; only now do they get their names."""
         import pyarrow.parquet as pq
 
         pa = self._pa
         self._writer.close()
-        columns: dict[str, Any] = {"t_s": pa.array(list(self._looks), pa.float64())}
+        columns: dict[str, Any] = {"t_s": pa.array(list(self._looks.seen), pa.float64())}
         for axis, name in enumerate(self._resources):
-            loads = [load[axis] for load in self._looks.values()]
+            loads = [load[axis] for load in self._looks.seen.values()]
             width = loads[0].size if loads else 0
             flat = pa.array(np.concatenate(loads) if loads else np.empty(0, np.float32))
             columns[name] = pa.FixedSizeListArray.from_arrays(flat, width) if width else pa.array([], pa.float32())

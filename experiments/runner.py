@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.simulate import Result, simulate, trace_of
+from experiments.simulate import Result, inputs_of, simulate
 from experiments.study import Detail, RunKey, Study
 
 #: Told the share of each run that is done.
@@ -61,7 +61,7 @@ def run_study(
         from experiments.results import Results
 
         results = Results(out)
-        results.begin(study, trace_of(study, keys[0].seed).files())
+        results.begin(study, inputs_of(study))
         done = {key: result for key, result in results.finished().items() if key in keys}
     todo = [key for key in keys if key not in done]
     shares = dict.fromkeys(keys, 0.0) | dict.fromkeys(done, 1.0)
@@ -160,6 +160,14 @@ def _begin_worker(shared: Any) -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # If the parent is killed nobody tells us, and what we write would get in the way of its successor.
+    import multiprocessing
+    import threading
+    from multiprocessing.connection import wait
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
 def _work(study: Study, key: RunKey, out: Path | None, number: int, first: bool) -> Result:

@@ -32,6 +32,9 @@ from traces.trace import Arrival, Recorded, Trace
 
 Progress = Callable[[float], None]
 
+#: Hosts that a cell may have: more would not fit into the memory of most machines.
+MOST_HOSTS = 10**8
+
 #: Thresholds of the garbage collector.
 RARELY = (50_000, 20, 50)
 
@@ -42,13 +45,26 @@ class Result:
 
     key: RunKey
     metrics: dict[str, Metric]
-    cost: dict[str, float]
+    cost: dict[str, float | int]
     notes: tuple[str, ...] = ()
 
 
 def trace_of(study: Study, seed: int, reject_file: Path | None = None) -> Trace:
     """Open the study's trace."""
     return open_trace(study.trace, Rejects(OnBadRow(study.on_bad_row), reject_file), seed)
+
+
+def inputs_of(study: Study) -> dict[str, list[Path]]:
+    """List the files that decide what comes of a study, by what they are."""
+    inputs = {"trace": trace_of(study, study.seeds[0]).files()}
+    if study.prefill is not None:
+        inputs["prefill"] = open_trace(study.prefill, Rejects()).files()
+    if study.hosts not in (None, "trace") and not study.hosts.isdigit():
+        inputs["hosts"] = [Path(study.hosts)]
+    policies = [Path(name.partition(":")[0]) for name in study.policies if ".py" in name]
+    if policies:
+        inputs["policies"] = policies
+    return inputs
 
 
 def hosts_of(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
@@ -68,8 +84,8 @@ def hosts_of(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
     if wanted == "trace":
         raise UserError(f"--hosts trace: {study.trace} says nothing about machines")
     if wanted.isdigit():
-        if int(wanted) < 1:
-            raise UserError("--hosts must be at least 1")
+        if not 1 <= int(wanted) <= MOST_HOSTS:
+            raise UserError(f"--hosts must be from 1 to {MOST_HOSTS:,}")
         return uniform(int(wanted), study.host_cpus, study.host_memory_bytes), []
     return read_hosts(Path(wanted))
 

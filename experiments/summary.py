@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import NamedTuple
 
 from experiments.metrics import Metric
@@ -28,8 +29,9 @@ def _seconds(value: float) -> str:
 
 def _worst(prefix: str) -> Callable[[dict[str, Metric]], Metric]:
     def value(metrics: dict[str, Metric]) -> Metric:
-        known = [v for name, v in metrics.items() if name.startswith(prefix + ".") and v is not None]
-        return max(known, default=None)
+        groups = [metric for name, metric in metrics.items() if name.startswith(prefix + ".")]
+        # Unknown is a fraction of which every transaction had a conflict.
+        return max((inf if metric is None else metric for metric in groups), default=None)
 
     return value
 
@@ -49,9 +51,9 @@ COLUMNS = (
     Column("busy", "share of time that the busiest group of schedulers thinks", _worst("busyness"), _percent),
     Column(
         "conflicts",
-        "transactions with a conflict per transaction without, worst group",
+        "transactions with a conflict per transaction without, worst group; all: none was without",
         _worst("conflict_fraction"),
-        lambda value: f"{value:.3f}",
+        lambda value: "all" if value == inf else f"{value:.3f}",
     ),
     Column("CPU alloc.", "share of all CPU allocated, mean over time", lambda m: m.get("cpu_allocated_mean"), _percent),
     Column(

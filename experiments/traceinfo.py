@@ -27,7 +27,7 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
     again = 0
     work = np.zeros(len(RESOURCES))  # resource-seconds
     open_ended = infeasible = 0
-    first_s, last_s = np.inf, 0.0
+    first_s, last_s, ended_s = np.inf, 0.0, 0.0
     largest = hosts.largest() if hosts is not None and len(hosts) else None
     for job, run_s in trace.arrivals():
         first_s, last_s = min(first_s, job.submit_s), max(last_s, job.submit_s)
@@ -37,8 +37,9 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
         fits = True
         for group, runs in zip(job.groups, run_s, strict=True):
             need = np.array(group.task.need)
-            seconds, endless = _seconds(runs, group.count)
+            seconds, endless, longest = _seconds(runs, group.count)
             open_ended += endless
+            ended_s = max(ended_s, job.submit_s + longest)
             work += need * seconds
             fits = fits and (largest is None or bool((largest >= need[:, None]).all(axis=0).any()))
         infeasible += not fits
@@ -57,7 +58,7 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
     end_s = trace.end_s()
     recorded_until = f", recorded until {end_s:.6g} s" if end_s is not None else ""
     yield f"  span: submitted from {first_s:.6g} s to {last_s:.6g} s{recorded_until}"
-    span_s = max(last_s - first_s, 0.0)
+    span_s, lasts_s = max(last_s - first_s, 0.0), max(ended_s - first_s, 0.0)
     for name in sorted(jobs):
         rate = f", a job every {span_s / jobs[name]:.3g} s" if span_s and jobs[name] else ""
         yield f"  {name}: {jobs[name]} jobs, {containers[name]} containers{rate}"
@@ -76,19 +77,19 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
             continue
         unit, word = UNITS[name]
         line = f"  {name}: {work[axis] / unit / 3600:.6g} {word[:-1] if word.endswith('s') else word}-hours asked for"
-        if span_s:
-            line += f", {work[axis] / unit / span_s:.6g} {word} on average over the span"
+        if lasts_s:
+            line += f", {work[axis] / unit / lasts_s:.6g} {word} on average until the last known end"
         if hosts is not None:
             capacity = float(hosts.capacity[axis].astype(float).sum())
-            if capacity and span_s:
-                line += f" = {100 * work[axis] / span_s / capacity:.3g} % of the hosts'"
+            if capacity and lasts_s:
+                line += f" = {100 * work[axis] / lasts_s / capacity:.3g} % of the hosts'"
         yield line
     for line in trace.assumptions():
         yield f"  note: {line}"
 
 
-def _seconds(run_s: RunTime, count: int) -> tuple[float, int]:
-    """Give the seconds that containers run in all, and how many of them run without end."""
+def _seconds(run_s: RunTime, count: int) -> tuple[float, int, float]:
+    """Give the seconds that containers run in all, how many run without end, and the longest known run."""
     each = np.broadcast_to(np.asarray(run_s, dtype=float), (count,))
     endless = each == OPEN_ENDED
-    return float(each[~endless].sum()), int(endless.sum())
+    return float(each[~endless].sum()), int(endless.sum()), float(each[~endless].max(initial=0.0))

@@ -65,7 +65,8 @@ class Row(NamedTuple):
         over hosts of allocated / capacity, and its standard deviation.
     where : object
         STARTED, FINISHED, KILLED, PREFILLED: ``(hosts, counts)``, arrays of shape (m,).
-        SAMPLED: allocated / capacity, array of shape (n_resources, n_hosts). Else None.
+        SAMPLED: allocated / capacity, array of shape (n_resources, n_hosts), NaN where a host is down or lacks the
+        resource. Else None.
     """
 
     t_s: float

@@ -41,10 +41,13 @@ def main() -> None:
     except click.ClickException as error:
         print(f"towtank: {error.format_message()}", file=sys.stderr)
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        print("towtank: interrupted; the same command with the same --out goes on from here", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:
         # Whoever read our output has had enough of it.
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        print(f"towtank: {error}", file=sys.stderr)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        print("towtank: interrupted; the same command with the same --out goes on from here", file=sys.stderr)
+        sys.exit(130)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -206,7 +207,7 @@ def _check(study: Study) -> None:
         choices.policy(name)
     if study.until_s is not None and study.until_s <= 0:
         raise UserError("--until must be more than 0")
-    if study.host_cpus <= 0 or study.host_memory_bytes <= 0:
+    if not 0 < study.host_cpus < inf or study.host_memory_bytes <= 0:
         raise UserError("--host-cpus and --host-memory must be more than 0")
 
 
@@ -233,6 +234,9 @@ def _print(study: Study, results: list[Result]) -> None:
         click.echo(f"note: {len(notes) - FEW} more things were assumed: see `towtank trace info {study.trace}`")
     if study.schedulers and "monolithic" in study.architectures:
         click.echo("note: monolithic has one scheduler for all and ignores --schedulers")
+    seen = {name.partition(".")[2] for name in first if name.startswith("wait_mean_s.")}
+    for workload in sorted(set(study.schedulers or ()) - seen):
+        click.echo(f"note: --schedulers names {workload}, and no job is of that class")
     infeasible = first["jobs_infeasible"]
     if infeasible:
         click.echo(f"note: {infeasible} jobs ask for more than any host has; they were turned away")

@@ -6,6 +6,7 @@ import numpy as np
 
 from policies.arrays import IntArray
 from policies.cell import ClusterView
+from policies.errors import UserError
 from policies.placement.interface import Score
 from policies.placement.placer import NOWHERE, Chosen, best_rows
 from policies.placement.scores import least_allocated
@@ -151,12 +152,14 @@ class PowerOfD:
     score : callable
         A row-wise policy.
     d : int
-        Hosts looked at per container, at least 1.
+        Hosts looked at per container, at least 1, drawn with replacement; all hosts where that would be as many.
     tries : int
         Draws before all hosts are looked at.
     """
 
     def __init__(self, rng: np.random.Generator, score: Score = least_allocated, d: int = 2, tries: int = 4) -> None:
+        if d < 1 or tries < 1:
+            raise UserError("power-of-d: d and tries must be at least 1")
         self._rng, self._score, self._d, self._tries = rng, score, d, tries
 
     def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:

@@ -40,6 +40,8 @@ def _scores(score: Score, view: ClusterView, task: Task) -> FloatArray:
     if getattr(scores, "shape", None) != (len(view),):
         got = getattr(scores, "shape", type(scores).__name__)
         raise UserError(f"policy {name_of(score)} must return one float per host, shape ({len(view)},), not {got}")
+    if scores.dtype.kind not in "fiub":
+        raise UserError(f"policy {name_of(score)} must return numbers, not {scores.dtype}")
     return scores
 
 
@@ -86,6 +88,7 @@ def best_rows(score: Score, view: ClusterView, task: Task, k: int, scores: Float
         deep = np.tile(rows, depth)
         level = np.repeat(np.arange(depth), rows.size)
         ahead = usable_scores(score, view.rows(deep).after(task, slice(None), level), task)
+        _refuse_nan(ahead.max(), score)
         least = np.minimum.accumulate(ahead.reshape(depth, rows.size), axis=0).ravel()
         order = np.lexsort((level, deep, -least))[:k]
         taken = deep[order[least[order] > -np.inf]]
@@ -127,8 +130,8 @@ def _best_heads(scores: FloatArray, k: int) -> IntArray:
 def _refuse_nan(value: float, score: Score) -> None:
     if value != value:
         raise UserError(
-            f"policy {name_of(score)} gave a host NaN; "
-            "view.per_capacity is 0 where a host lacks a resource and divides without harm"
+            f"policy {name_of(score)} gave a host NaN, as a division of nothing by nothing does "
+            "(view.per_capacity is 0 where a host lacks a resource, and multiplies without harm)"
         )
 
 
@@ -211,16 +214,25 @@ class Checked:
             If it places more containers than it was given, on a host without room, or twice on one.
         """
         chosen = self._chooser.choose(view, task, k)
-        if isinstance(chosen, tuple):
-            hosts, counts = (np.asarray(part, dtype=np.int64) for part in chosen)
-            if hosts.shape != counts.shape or np.unique(hosts).size < hosts.size:
+        try:
+            parts = [np.asarray(part) for part in (chosen if isinstance(chosen, tuple) else (chosen,))]
+            whole = all(part.dtype.kind in "iub" or bool((part == np.rint(part)).all()) for part in parts)
+        except (TypeError, ValueError):
+            whole = False
+        if not whole:
+            raise UserError(f"policy {self._name} must choose hosts and counts in whole numbers")
+        if len(parts) == 2:
+            hosts, counts = (part.astype(np.int64) for part in parts)
+            if hosts.shape != counts.shape or hosts.ndim != 1 or np.unique(hosts).size < hosts.size:
                 raise UserError(f"policy {self._name} must name each host once, with one count each")
+        elif len(parts) == 1 and parts[0].shape == (len(view),):
+            hosts = parts[0].nonzero()[0]
+            counts = parts[0].take(hosts).astype(np.int64)
         else:
-            per_host = np.asarray(chosen)
-            if per_host.shape != (len(view),):
-                raise UserError(f"policy {self._name} must return containers per host, shape ({len(view)},)")
-            hosts = per_host.nonzero()[0]
-            counts = per_host.take(hosts).astype(np.int64)
+            raise UserError(
+                f"policy {self._name} must return containers per host, shape ({len(view)},), "
+                "or a pair of hosts and counts"
+            )
         some = counts != 0
         hosts, counts = hosts[some], counts[some]
         if hosts.size and (hosts.min() < 0 or hosts.max() >= len(view)):

@@ -1,7 +1,7 @@
 """Row-wise policies: one score per host, from that host's row alone.
 
-Whether a container fits is not asked here: the cell leaves out hosts without room. A resource that a host lacks has
-``per_capacity`` zero and so contributes nothing.
+Whether a container fits is not asked here: the cell leaves out hosts without room. Resources other than CPU and memory
+matter only to containers that ask for them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 
 from policies.arrays import FloatArray
 from policies.cell import ClusterView
-from policies.requests import Task
+from policies.requests import ALWAYS, Task
 
 
 def first_fit(view: ClusterView, task: Task) -> FloatArray:
@@ -25,7 +25,7 @@ def spread(view: ClusterView, task: Task) -> FloatArray:
 
 def binpack(view: ClusterView, task: Task) -> FloatArray:
     """Fill the fullest host that still has room: best fit, by the mean share of its capacity that is left."""
-    score = shares_left(view, task)
+    score = mean_share_left(view, task)
     score *= -1.0
     return score
 
@@ -35,10 +35,10 @@ def least_allocated(view: ClusterView, task: Task) -> FloatArray:
 
     Notes
     -----
-    The mean over resources of :math:`(c_r - a_r - d_r) / c_r \times 100`, where :math:`a` is allocated and
-    :math:`d` the container's request. Kubernetes documentation, "Resource bin packing".
+    The mean over CPU, memory and what else is asked for of :math:`(c_r - a_r - d_r) / c_r \times 100`, where
+    :math:`a` is allocated and :math:`d` the container's request. Kubernetes documentation, "Resource bin packing".
     """
-    score = shares_left(view, task)
+    score = mean_share_left(view, task)
     score *= 100.0
     return score
 
@@ -48,22 +48,19 @@ def balanced(view: ClusterView, task: Task) -> FloatArray:
 
     Notes
     -----
-    :math:`(1 - \sigma) \times 100`, with :math:`\sigma` the population standard deviation over the host's
-    resources of their requested shares, which is also that of the shares left; of two it is half their difference.
+    :math:`(1 - \sigma) \times 100`, with :math:`\sigma` the population standard deviation of the
+    requested shares of CPU, memory and what else is asked for, which is also that of the shares left; of two it is half
+    their difference.
     """
-    shares: FloatArray = view.free_after(task) * view.per_capacity
+    shares = shares_left(view, task)
     if len(shares) == 2:
         score: FloatArray = shares[0] - shares[1]
         np.abs(score, out=score)
         score *= -50.0
         score += 100.0
         return score
-    # A resource that the host lacks is not one of its resources.
-    has = view.capacity > 0
-    n = np.maximum(has.sum(axis=0), 1)
-    mean = shares.sum(axis=0) / n
-    deviations: FloatArray = (shares - mean) * has
-    deviation: FloatArray = np.sqrt((deviations**2).sum(axis=0) / n)
+    mean = sum(shares) / len(shares)
+    deviation: FloatArray = np.sqrt(sum((share - mean) ** 2 for share in shares) / len(shares))
     return 100.0 - 100.0 * deviation
 
 
@@ -86,11 +83,24 @@ def dot_product(view: ClusterView, task: Task) -> FloatArray:
     return aligned
 
 
-def shares_left(view: ClusterView, task: Task) -> FloatArray:
-    """Give the mean over resources of the share of capacity left once the host holds one more `task`, (n_hosts,)."""
-    shares = view.free_after(task) * view.per_capacity
-    mean: FloatArray = shares[0]
-    for row in shares[1:]:
-        mean += row
-    mean *= 1.0 / len(shares)
-    return mean
+def shares_left(view: ClusterView, task: Task) -> list[FloatArray]:
+    """Give the shares of capacity left once the host holds one more `task`, resource by resource, each (n_hosts,).
+
+    Of CPU and memory, and of whatever else the task asks for: a GPU that nobody asked for makes no host emptier.
+    """
+    asked = dict(view.amounts(task) or ())
+    shares = []
+    for row, name in enumerate(view.resources):
+        if name in ALWAYS or row in asked:
+            left = view.free[row] - asked.get(row, 0)
+            shares.append(left * view.per_capacity[row])
+    return shares
+
+
+def mean_share_left(view: ClusterView, task: Task) -> FloatArray:
+    """Give the mean of `shares_left`, shape (n_hosts,)."""
+    first, *others = shares_left(view, task)
+    for share in others:
+        first += share
+    first *= 1.0 / (1 + len(others))
+    return first

@@ -99,9 +99,9 @@ class DecisionTime:
         """Give the seconds that an attempt to place what is left of a job takes."""
         workload = pending.job.workload
         t_job_s, t_task_s = self.t_job_s, self.t_task_s
-        if not isinstance(t_job_s, float):
+        if not isinstance(t_job_s, (float, int)):
             t_job_s = self._of_class(t_job_s, workload)
-        if not isinstance(t_task_s, float):
+        if not isinstance(t_task_s, (float, int)):
             t_task_s = self._of_class(t_task_s, workload)
         return t_job_s + t_task_s * pending.unplaced
 

@@ -20,6 +20,22 @@ def my_score(view, task, weight=1.0):
     return np.where((left >= 0).all(axis=0), -weight * (left / view.capacity).sum(axis=0), -np.inf)
 
 
+def needy(view, task, a):
+    return a * view.free[0]
+
+
+def relative(view, task):
+    return view.free[0] / view.free[0].max() - view.containers.mean()
+
+
+class Grumpy:
+    def __init__(self):
+        raise ValueError("not today")
+
+    def choose(self, view, task, k):
+        return np.zeros(len(view))
+
+
 def broken(view, task):
     return view.no_such_column
 
@@ -131,6 +147,42 @@ def test_a_run_that_was_interrupted_goes_on_and_another_configuration_is_refused
     assert "holds the results of another configuration" in complaint(*asked, "--seeds", "2")
 
 
+@pytest.mark.parametrize("changed", ["policy", "hosts", "prefill"])
+def test_results_of_files_that_have_changed_since_are_refused(changed, jobs, tmp_path):
+    files = {
+        "policy": (tmp_path / "mine.py", POLICY),
+        "hosts": (tmp_path / "hosts.csv", "host,cpus,memory_bytes\na,16,64000\nb,16,64000\n"),
+        "prefill": (tmp_path / "old.csv", f"{HEADER}\nold,0,batch,1,inf,1,10\n"),
+    }
+    for path, text in files.values():
+        path.write_text(text)
+    asked = ["run", "--trace", jobs, "--hosts", "hosts.csv", "--prefill", "old.csv", "--policy", "mine.py:my_score",
+             "--architecture", "monolithic", "--no-figures", "--out", "out"]  # fmt: skip
+    towtank(*asked, cwd=tmp_path)
+    towtank(*asked, cwd=tmp_path)
+    path, text = files[changed]
+    path.write_text(text.replace("16", "12").replace(",1,inf", ",2,inf").replace("-weight", "weight"))
+
+    assert "holds the results of another configuration (inputs" in complaint(*asked, cwd=tmp_path)
+
+
+def test_what_was_begun_and_never_finished_does_not_stand_in_the_way(jobs, tmp_path):
+    with jobs.open("a") as file:
+        file.write("d,3,batch,-2,5,1,1\n")
+    asked = ["run", "--trace", jobs, "--hosts", 3, "--policy", "spread", "--no-figures", "--out", tmp_path / "out"]
+    complaint(*asked)
+
+    towtank(*asked, "--on-bad-row", "skip")
+
+
+def test_a_parameter_without_a_default_can_be_given(jobs, tmp_path):
+    (tmp_path / "mine.py").write_text(POLICY)
+    (run,) = run_json("--trace", jobs, "--hosts", 3, "--architecture", "monolithic", "--policy", "mine.py:needy:a=2",
+                      cwd=tmp_path)  # fmt: skip
+
+    assert run["metrics"]["tasks_finished"] == 6
+
+
 def test_a_policy_of_ones_own_is_one_file(jobs, tmp_path):
     (tmp_path / "mine.py").write_text(POLICY)
     mine, weighted, binpack = run_json(
@@ -158,6 +210,14 @@ def test_a_chooser_of_ones_own_gets_its_random_stream_and_its_parameters(jobs, t
         (["--architecture", "shared"], "did you mean 'shared-state'?"),
         (["--policy", "power-of-d:e=3"], "no parameter 'e'"),
         (["--policy", "power-of-d:d=many"], "d is a whole number, not 'many'"),
+        (["--policy", "mine.py:needy"], "a must be given"),
+        (["--policy", "mine.py:relative"], "policy mine.py:relative is not row-wise"),
+        (["--policy", "mine.py:Grumpy"], "policy mine.py:Grumpy cannot be made: ValueError: not today"),
+        (["--policy", "power-of-d:d=0"], "d and tries must be at least 1"),
+        (["--policy", "power-of-d:d=2,d=3"], "d is given twice"),
+        (["--policy", "power-of-d:score=random-first-fit"], "score must be a score"),
+        (["--host-cpus", "nan"], "must be more than 0"),
+        (["--out", "/proc/nowhere"], "/proc/nowhere"),
         (["--policy", "mine.py:my_scor"], "did you mean 'my_score'?"),
         (["--policy", "mine.py:broken"], "policy mine.py:broken failed at"),
         (["--policy", "mine.py"], "say which policy of mine.py is meant"),

@@ -163,13 +163,20 @@ def test_balanced_scores_as_kubernetes_does():
     assert scores.balanced(view, Task(Resources(1, 6))).tolist() == [75.0]
 
 
-def test_balanced_takes_the_deviation_over_the_resources_that_a_host_has():
-    view = cell([(4, 8, 2), (4, 8, 0)]).snapshot()
+def test_a_gpu_that_nobody_asks_for_makes_no_host_emptier_or_less_balanced():
+    view = cell([(16, 64, 0), (16, 64, 8)]).snapshot()
 
-    with_gpu, without = scores.balanced(view, Task(Resources(1, 6)))
+    for score in (scores.least_allocated, scores.balanced, scores.binpack, scores.dot_product):
+        without, with_gpu = score(view, Task(Resources(4, 16)))
+        assert without == with_gpu, score.__name__
 
-    assert without == 75.0
-    assert with_gpu == pytest.approx(100 * (1 - np.std([1 / 4, 6 / 8, 0])))
+
+def test_a_gpu_that_is_asked_for_counts_as_cpu_and_memory_do():
+    view = cell([(16, 64, 8)]).snapshot()
+    task = Task(Resources(4, 32, 8))
+
+    assert scores.least_allocated(view, task) == pytest.approx(100 * np.mean([3 / 4, 1 / 2, 0]))
+    assert scores.balanced(view, task) == pytest.approx(100 * (1 - np.std([1 / 4, 1 / 2, 1])))
 
 
 def test_dot_product_scores_as_tetris_does():
@@ -284,6 +291,9 @@ class Chooses:
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [
+        (np.array([0.5, 0.5]), "in whole numbers"),
+        (["ragged", [1]], "in whole numbers"),
+        ((np.array([1]),), "containers per host"),
         (np.array([3, 0]), "asked for at most 2 containers and placed 3"),
         (np.array([0, 2]), "where it does not fit"),
         ((np.array([0, 0]), np.array([1, 1])), "name each host once"),
@@ -294,6 +304,19 @@ class Chooses:
 def test_choices_of_others_are_looked_at(answer, complaint):
     with pytest.raises(UserError, match=complaint):
         Checked(Chooses(answer), "theirs").choose(cell([(9, 9, 0), (1, 9, 0)]).snapshot(), CORE, 2)
+
+
+def test_nan_after_the_first_container_is_the_users_error_too():
+    def dizzy(view, task):
+        return np.where(view.containers == 1, np.nan, 0.0)
+
+    with pytest.raises(UserError, match="policy dizzy gave a host NaN"):
+        Placer(dizzy).place(cell([(8, 99, 0)] * 2).snapshot(), CORE, 8)
+
+
+def test_scores_that_are_no_numbers_are_the_users_error():
+    with pytest.raises(UserError, match="must return numbers"):
+        Placer(lambda_named("texts", np.array(["a", "b"]))).place(cell([(8, 99, 0)] * 2).snapshot(), CORE, 1)
 
 
 def test_containers_per_host_are_as_good_as_hosts_and_counts():
