@@ -47,6 +47,7 @@ class Results:
         self.log = folder / "log"
         self.figures = folder / "figures"
         self.rejected = folder / "rejected.csv"
+        self._held: int | None = None
 
     def begin(self, study: Study, inputs: Mapping[str, Iterable[Path]]) -> None:
         """Make the directory, or see that it belongs to the same study of the same files.
@@ -88,12 +89,20 @@ class Results:
             _write_whole(self._manifest, json.dumps(manifest, indent=2) + "\n")
 
     def _lock(self) -> None:
-        """Have the directory to ourselves for as long as this process lives."""
-        self._held = (self.log / ".lock").open("w")
+        """Have the directory to ourselves until `end`, or as long as this process lives."""
+        self._held = os.open(self.log, os.O_RDONLY)
         try:
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            os.close(self._held)
+            self._held = None
             raise UserError(f"{self.folder}: another process is writing into it") from None
+
+    def end(self) -> None:
+        """Let others have the directory."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def note(self, notes: Iterable[str]) -> None:
         """Keep what was assumed about the workload in ``run.json``."""

@@ -75,16 +75,20 @@ def run_study(
         watch(shares)
         finished(result)
 
-    if len(todo) > 1 and processes > 1:
-        _run_beside(study, todo, out, min(processes, len(todo)), shares, watch, take)
-    else:
-        for key in todo:
+    try:
+        if len(todo) > 1 and processes > 1:
+            _run_beside(study, todo, out, min(processes, len(todo)), shares, watch, take)
+        else:
+            for key in todo:
 
-            def tell(share: float, key: RunKey = key) -> None:
-                shares[key] = share
-                watch(shares)
+                def tell(share: float, key: RunKey = key) -> None:
+                    shares[key] = share
+                    watch(shares)
 
-            take(run_one(study, key, out, first=key == keys[0], progress=tell))
+                take(run_one(study, key, out, first=key == keys[0], progress=tell))
+    finally:
+        if results is not None:
+            results.end()
     return [done[key] for key in keys]
 
 

@@ -246,7 +246,7 @@ def _print(study: Study, results: list[Result]) -> None:
         shown.add_column(heading, justify="left" if number < 2 else "right", no_wrap=number >= 2)
     for row in rows:
         shown.add_row(*row)
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 220, highlight=False)
     console.print()
     console.print(shown)
     console.print()
