@@ -38,6 +38,12 @@ class _Thinking:
         return None if self.with_conflict else 0.0
 
 
+def _quantile(values: FloatArray, share: float) -> float:
+    """Give a quantile, interpolated linearly as NumPy's, whose own would import masked arrays for it."""
+    ordered = np.sort(values)
+    return float(np.interp(share * (ordered.size - 1), np.arange(ordered.size), ordered))
+
+
 def _range(load: FloatArray) -> FloatArray:
     """Give maximum − minimum over the hosts that have a load, shape (n_resources,); 0 where none has."""
     known = ~np.isnan(load)
@@ -153,7 +159,7 @@ class Metrics:
         metrics: dict[str, Metric] = {}
         for suffix, values in waits.items():
             metrics[f"wait_mean_s{suffix}"] = float(values.mean()) if values.size else None
-            metrics[f"wait_p90_s{suffix}"] = float(np.percentile(values, 90)) if values.size else None
+            metrics[f"wait_p90_s{suffix}"] = _quantile(values, 0.9) if values.size else None
         return metrics
 
     def _scheduler_metrics(self, horizon_s: float) -> dict[str, Metric]:

@@ -58,7 +58,9 @@ class Batch:
         if name not in self.columns:
             return [missing] * len(self)
         try:
-            column = self.columns[name].cast(pa.string())
+            column = self.columns[name]
+            if not pa.types.is_string(column.type):
+                column = column.cast(pa.string())  # which imports Arrow's compute functions
             values = column.to_pylist()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
             raise UserError(f"{self.file}: column {name!r} is not text but {self.columns[name].type}") from None
@@ -75,7 +77,9 @@ class Batch:
             return np.full(len(self), missing)
         column = self.columns[name]
         if pa.types.is_float64(column.type) and not column.null_count:
-            return np.asarray(column.to_numpy())
+            return np.from_dlpack(
+                column
+            )  # unlike to_numpy it does not import pandas, which takes longer than most reads
         try:
             numbers = column.cast(pa.float64())
         except pa.ArrowInvalid:

@@ -100,6 +100,36 @@ def test_json_is_the_summary_and_nothing_else(jobs, tmp_path):
     assert set(runs[0]["cost"]) == {"wall_s", "cpu_s", "peak_rss_bytes"}
 
 
+def test_a_run_imports_nothing_that_it_does_not_use(jobs):
+    watched = "import sys, experiments.cli as c\ntry: c.main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    asked = [
+        "run",
+        "--json",
+        "--trace",
+        str(jobs),
+        "--hosts",
+        "3",
+        "--policy",
+        "spread",
+        "--architecture",
+        "monolithic",
+    ]
+    ended = subprocess.run([sys.executable, "-c", watched, *asked], capture_output=True, text=True, check=True,
+                           cwd=Path(__file__).parents[2])  # fmt: skip
+
+    heavy = {
+        "pandas",
+        "matplotlib",
+        "scipy",
+        "pyarrow.compute",
+        "pyarrow.parquet",
+        "numpy.ma",
+        "rich",
+        "multiprocessing",
+    }
+    assert not heavy & set(ended.stderr.split())
+
+
 def test_the_metrics_that_scripts_rely_on_are_there(jobs):
     monolithic, shared = run_json("--trace", jobs, "--hosts", 3, "--policy", "spread")
 
