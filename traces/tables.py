@@ -77,9 +77,9 @@ class Batch:
             return np.full(len(self), missing)
         column = self.columns[name]
         if pa.types.is_float64(column.type) and not column.null_count:
-            return np.from_dlpack(
-                column
-            )  # unlike to_numpy it does not import pandas, which takes longer than most reads
+            # Unlike to_numpy this does not import pandas, which takes longer than most traces take to read.
+            floats: FloatArray = np.asarray(np.from_dlpack(column), dtype=np.float64)
+            return floats
         try:
             numbers = column.cast(pa.float64())
         except pa.ArrowInvalid:

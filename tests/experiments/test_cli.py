@@ -102,31 +102,11 @@ def test_json_is_the_summary_and_nothing_else(jobs, tmp_path):
 
 def test_a_run_imports_nothing_that_it_does_not_use(jobs):
     watched = "import sys, experiments.cli as c\ntry: c.main()\nfinally: print(*sys.modules, file=sys.stderr)"
-    asked = [
-        "run",
-        "--json",
-        "--trace",
-        str(jobs),
-        "--hosts",
-        "3",
-        "--policy",
-        "spread",
-        "--architecture",
-        "monolithic",
-    ]
+    asked = ["run", "--json", "--trace", str(jobs), "--hosts", "3", "--policy", "spread", "--processes", "1"]
     ended = subprocess.run([sys.executable, "-c", watched, *asked], capture_output=True, text=True, check=True,
                            cwd=Path(__file__).parents[2])  # fmt: skip
 
-    heavy = {
-        "pandas",
-        "matplotlib",
-        "scipy",
-        "pyarrow.compute",
-        "pyarrow.parquet",
-        "numpy.ma",
-        "rich",
-        "multiprocessing",
-    }
+    heavy = {"pandas", "matplotlib", "scipy", "pyarrow.compute", "pyarrow.parquet", "numpy.ma", "rich"}
     assert not heavy & set(ended.stderr.split())
 
 
