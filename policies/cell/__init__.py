@@ -1,4 +1,4 @@
-"""The cell: its books, what a policy sees of them, and how claims are judged."""
+"""The cell: what a policy sees of it (`view`), claims (`claims`), its books (`ledger`, `load`), and a check (`audit`)."""
 
 from policies.cell.claims import Claims, Commit, Conflict, Outcome
 from policies.cell.ledger import Ledger
