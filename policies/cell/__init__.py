@@ -1,4 +1,4 @@
-"""The cell: what a policy sees of it (`view`), claims (`claims`), its books (`ledger`, `load`), and a check (`audit`)."""
+"""The cell: what a policy sees (`view`), claims (`claims`), the books (`ledger`, `load`), and a check (`audit`)."""
 
 from policies.cell.claims import Claims, Commit, Conflict, Outcome
 from policies.cell.ledger import Ledger

@@ -1,8 +1,8 @@
 """Who decides, when, and what happens when two decide at once.
 
 `scheduler` is the process, `concurrency` the value that makes it pessimistic or optimistic; `offers` (Mesos) and
-`partial_sync` (ParSync) are two more such values. `architecture` says which schedulers a cell has and which of them gets a
-job, `world` what tank and sea provide.
+`partial_sync` (ParSync) are two more such values. `architecture` says which schedulers a cell has and which of them
+gets a job, `world` what tank and sea provide.
 """
 
 from policies.scheduling.architecture import ARCHITECTURES, Architecture, Dispatcher, Settings
