@@ -71,11 +71,12 @@ class Results:
             | {name: version(name) for name in LIBRARIES},
             "git_revision": git_revision(),
         }
+        finished = self.finished()
         if self._manifest.exists():
             before = self.manifest()
             for part in ("study", "inputs"):
                 # What was begun and never finished is nobody's loss.
-                if before.get(part) != manifest[part] and self.finished():
+                if before.get(part) != manifest[part] and finished:
                     name = _first_difference(before.get(part), manifest[part])
                     raise UserError(
                         f"{self.folder} holds the results of another configuration ({part}: {name}); "
@@ -85,7 +86,7 @@ class Results:
             raise UserError(f"{self.folder} is not empty and holds no results of ours; choose another --out")
         self.log.mkdir(parents=True, exist_ok=True)
         self._lock()
-        if not self.finished():
+        if not finished:
             _write_whole(self._manifest, json.dumps(manifest, indent=2) + "\n")
 
     def _lock(self) -> None:

@@ -19,7 +19,6 @@ from policies.errors import UserError
 from policies.log import Log, Sink
 from policies.placement import Placer
 from policies.placement.choosers import RandomFirstFit
-from policies.requests import Group, Job
 from policies.scheduling import Settings
 from policies.scheduling.scheduler import DecisionTime
 from policies.streams import stream
@@ -28,7 +27,7 @@ from sim.tank import SAMPLES
 from traces.formats import open_trace
 from traces.hosts import Hosts, read_hosts, uniform
 from traces.rejects import OnBadRow, Rejects
-from traces.trace import Arrival, Recorded, Trace
+from traces.trace import Trace
 
 Progress = Callable[[float], None]
 
@@ -163,7 +162,7 @@ def simulate(
     else:
         overfull = 0
         # On other machines than its own, what runs at the beginning has no recorded place.
-        tank.prefill(map(_as_arrival, trace.prefill()), at_random, source=study.trace)
+        tank.prefill((entry.as_arrival() for entry in trace.prefill()), at_random, source=study.trace)
     if overfull:
         notes.append(
             f"at the beginning {overfull} of {len(hosts)} hosts hold more than they have, as recorded: "
@@ -190,11 +189,6 @@ def simulate(
         * (1 if sys.platform == "darwin" else 1024),
     }
     return Result(key, result, cost, tuple(notes + trace.assumptions()))
-
-
-def _as_arrival(recorded: Recorded) -> Arrival:
-    job = Job(recorded.job, 0.0, recorded.workload, (Group(recorded.task, recorded.hosts.size),))
-    return Arrival(job, (recorded.run_s,))
 
 
 def _refuse_empty(study: Study, metrics: dict[str, Metric]) -> None:

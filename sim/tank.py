@@ -130,8 +130,7 @@ class Tank:
             How many hosts hold more than they have: the recorded scheduler overcommitted, ours do not.
         """
         for entry in recorded:
-            job = Job(entry.job, 0.0, entry.workload, (Group(entry.task, entry.hosts.size),))
-            self._prefill(job, entry.task, entry.hosts, entry.run_s, recorded=True)
+            self._prefill(entry.as_arrival().job, entry.task, entry.hosts, entry.run_s, recorded=True)
         return int((self.snapshot().free < 0).any(axis=0).sum())
 
     def prefill(self, arrivals: Iterable[Arrival], placer: Placer, source: str) -> None:

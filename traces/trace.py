@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from policies.arrays import FloatArray, IntArray
-from policies.requests import Job, Task
+from policies.requests import Group, Job, Task
 from traces.hosts import Hosts
 from traces.rejects import Rejects
 
@@ -34,6 +34,11 @@ class Recorded(NamedTuple):
     task: Task
     hosts: IntArray  # (m,) rows of the trace's own hosts, one per container
     run_s: RunTime  # from time 0 to the end
+
+    def as_arrival(self) -> Arrival:
+        """Give the same containers as a job that is submitted at time 0, without their recorded hosts."""
+        job = Job(self.job, 0.0, self.workload, (Group(self.task, self.hosts.size),))
+        return Arrival(job, (self.run_s,))
 
 
 class Trace(ABC):

@@ -30,7 +30,11 @@ def usable_scores(score: Score, view: ClusterView, task: Task) -> FloatArray:
     UserError
         If the policy returns anything but one number per host.
     """
-    usable: FloatArray = np.where(view.fits(task), _scores(score, view, task), -np.inf)
+    return _where_it_fits(_scores(score, view, task), view, task)
+
+
+def _where_it_fits(scores: FloatArray, view: ClusterView, task: Task) -> FloatArray:
+    usable: FloatArray = np.where(view.fits(task), scores, -np.inf)
     return usable
 
 
@@ -107,7 +111,7 @@ def _best_row(score: Score, view: ClusterView, task: Task, usable: FloatArray | 
         # The best host usually has room, and then nobody need know which others have.
         if scores[best] > -np.inf and view.has_room(task, best):
             return np.array([best]), _ONE
-        usable = np.where(view.fits(task), scores, -np.inf)
+        usable = _where_it_fits(scores, view, task)
     best = int(usable.argmax())
     _refuse_nan(usable[best], score)
     return NOWHERE if usable[best] == -np.inf else (np.array([best]), _ONE)
