@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import re
 import resource
 import sys
 import time
@@ -60,7 +61,8 @@ def inputs_of(study: Study) -> dict[str, list[Path]]:
         inputs["prefill"] = open_trace(study.prefill, Rejects()).files()
     if study.hosts not in (None, "trace") and not study.hosts.isdigit():
         inputs["hosts"] = [Path(study.hosts)]
-    policies = [Path(name.partition(":")[0]) for name in study.policies if ".py" in name]
+    # A policy file may be named by itself, or as a parameter of another policy.
+    policies = [Path(file) for name in study.policies for file in re.findall(r"[^:=,]+\.py(?=:)", name)]
     if policies:
         inputs["policies"] = policies
     return inputs

@@ -176,6 +176,16 @@ def test_results_of_files_that_have_changed_since_are_refused(changed, jobs, tmp
     assert "holds the results of another configuration (inputs" in complaint(*asked, cwd=tmp_path)
 
 
+def test_a_policy_file_may_be_the_parameter_of_another_policy(jobs, tmp_path):
+    (tmp_path / "mine.py").write_text(POLICY)
+    asked = ["run", "--trace", jobs, "--hosts", 3, "--policy", "power-of-d:score=mine.py:my_score", "--no-figures",
+             "--architecture", "monolithic", "--out", "out"]  # fmt: skip
+    towtank(*asked, cwd=tmp_path)
+    (tmp_path / "mine.py").write_text(POLICY.replace("-weight", "weight"))
+
+    assert "holds the results of another configuration (inputs" in complaint(*asked, cwd=tmp_path)
+
+
 def test_what_was_begun_and_never_finished_does_not_stand_in_the_way(jobs, tmp_path):
     with jobs.open("a") as file:
         file.write("d,3,batch,-2,5,1,1\n")
