@@ -1,1 +1,5 @@
-"""Studies: scripts that a person runs, metrics, figures, results directories and the command line."""
+"""Studies: scripts that a person runs, each a module here, and what they stand on.
+
+`running` makes runs of what was asked for, `measures` says what they come to, `drawing` shows it, `cli` is the command
+line.
+"""

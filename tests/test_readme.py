@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.metrics import Metrics
+from experiments.measures.metrics import Metrics
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import click
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def plot(folder: Path) -> None:
     """Draw the figures of a results directory again."""
-    from experiments.figures import draw_all
+    from experiments.drawing.figures import draw_all
 
     for path in draw_all(folder):
         click.echo(path)

@@ -12,7 +12,7 @@ import click
 @click.command(epilog="Example: towtank policies")
 def policies() -> None:
     """List the placement policies and architectures, with their parameters."""
-    from experiments.choices import parameters_of
+    from experiments.running.choices import parameters_of
     from policies.placement import BUILT_IN
     from policies.scheduling import ARCHITECTURES
 

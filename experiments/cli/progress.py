@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from experiments.simulate import Result
-    from experiments.study import Study
+    from experiments.running.simulate import Result
+    from experiments.running.study import Study
 
 
 class Progress:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli.kinds import PerClass, Seeds, Size, Time
-from experiments.study import Detail, Study
+from experiments.running.study import Detail, Study
 from policies.errors import UserError
 
 if TYPE_CHECKING:
-    from experiments.simulate import Result
+    from experiments.running.simulate import Result
 
 DEFAULT = Study()
 
@@ -166,7 +166,7 @@ def run(
 ) -> None:  # fmt: skip
     """Replay a workload under each architecture × policy × seed."""
     from experiments.cli.progress import Progress
-    from experiments.runner import cores, run_study
+    from experiments.running.runner import cores, run_study
 
     if contention == "on":
         raise UserError("--contention on: contention is not modelled yet")
@@ -186,7 +186,7 @@ def run(
     else:
         _print(study, results)
     if out is not None and figures and study.detail is not Detail.SUMMARY:
-        from experiments.figures import draw_all
+        from experiments.drawing.figures import draw_all
 
         paths = draw_all(out)
         if not as_json:
@@ -199,7 +199,7 @@ def run(
 
 def _check(study: Study) -> None:
     """Refuse what is wrong before anything is read or written."""
-    from experiments import choices
+    from experiments.running import choices
 
     for name in study.architectures:
         choices.architecture(name)
@@ -219,7 +219,7 @@ def _print(study: Study, results: list[Result]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from experiments.summary import legend, table
+    from experiments.measures.summary import legend, table
 
     first = results[0].metrics
     aside = f"; {first['rows_rejected']} of {first['rows_read']} rows put aside" if first["rows_rejected"] else ""

@@ -22,9 +22,9 @@ def trace() -> None:
 @click.option("--on-bad-row", type=click.Choice(["stop", "skip"]), default="skip", show_default=True)
 def info(spec: str, hosts: str | None, host_cpus: float, host_memory: str, on_bad_row: str) -> None:
     """Say what is in a trace: span, counts, totals against capacity, rates, and rows that cannot be used."""
-    from experiments.simulate import hosts_of, trace_of
-    from experiments.study import Study
-    from experiments.traceinfo import describe
+    from experiments.measures.traceinfo import describe
+    from experiments.running.simulate import hosts_of, trace_of
+    from experiments.running.study import Study
     from traces.units import size
 
     study = Study(

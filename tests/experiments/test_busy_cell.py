@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from experiments.simulate import simulate
-from experiments.study import RunKey, Study
+from experiments.running.simulate import simulate
+from experiments.running.study import RunKey, Study
 
 SPEC = """
 span_s = "1d"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import NamedTuple
 
-from experiments.metrics import Metric
-from experiments.simulate import Result
+from experiments.measures.metrics import Metric
+from experiments.running.simulate import Result
 
 
 class Column(NamedTuple):

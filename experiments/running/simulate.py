@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments import choices
-from experiments.metrics import Metric, Metrics
-from experiments.study import RunKey, Study
+from experiments.measures.metrics import Metric, Metrics
+from experiments.running import choices
+from experiments.running.study import RunKey, Study
 from policies.cell import Commit, Conflict
 from policies.errors import UserError
 from policies.log import Log, Sink

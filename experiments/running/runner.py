@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.simulate import Result, inputs_of, simulate
-from experiments.study import Detail, RunKey, Study
+from experiments.running.simulate import Result, inputs_of, simulate
+from experiments.running.study import Detail, RunKey, Study
 
 #: Told the share of each run that is done.
 Watcher = Callable[[dict[RunKey, float]], None]
@@ -19,7 +19,7 @@ WATCH_S = 0.1
 _shares: Any = None
 
 if TYPE_CHECKING:
-    from experiments.results import LogWriter
+    from experiments.running.results import LogWriter
 
 
 def run_study(
@@ -58,7 +58,7 @@ def run_study(
     done: dict[RunKey, Result] = {}
     results = None
     if out is not None:
-        from experiments.results import Results
+        from experiments.running.results import Results
 
         results = Results(out)
         results.begin(study, inputs_of(study))
@@ -96,7 +96,7 @@ def run_one(study: Study, key: RunKey, out: Path | None, *, first: bool, progres
     """Make one run, and write its log if there is somewhere to write it."""
     if out is None:
         return simulate(study, key, progress=progress)
-    from experiments.results import LogWriter, Results
+    from experiments.running.results import LogWriter, Results
 
     results = Results(out)
     writers: list[LogWriter] = []

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from experiments import style
-from experiments.results import Results
-from experiments.study import RunKey
+from experiments.drawing import style
+from experiments.running.results import Results
+from experiments.running.study import RunKey
 from policies.errors import UserError
 
 #: Small multiples beyond this number are left out and said to be.

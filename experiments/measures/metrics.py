@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.looks import Looks
+from experiments.measures.looks import Looks
 from policies.arrays import FloatArray
 from policies.log import Event, Row
 

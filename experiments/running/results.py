@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments.looks import Looks
-from experiments.metrics import Metric
-from experiments.simulate import Result
-from experiments.study import Detail, RunKey, Study
+from experiments.measures.looks import Looks
+from experiments.measures.metrics import Metric
+from experiments.running.simulate import Result
+from experiments.running.study import Detail, RunKey, Study
 from policies.errors import UserError
 from policies.log import Event, Row
 

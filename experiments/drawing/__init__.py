@@ -1,0 +1,1 @@
+"""Figures: `style` is how all of ours look, `figures` draws a results directory."""

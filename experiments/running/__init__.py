@@ -1,0 +1,1 @@
+"""From what was asked for (`study`, `choices`) to runs (`simulate`, `runner`) and a results directory (`results`)."""
