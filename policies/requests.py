@@ -43,6 +43,40 @@ class Group(NamedTuple):
     count: int  # type: ignore[assignment]  # what a tuple calls count, nobody wants of two fields
 
 
+class MapReduce(NamedTuple):
+    """What is known, from earlier runs of the same program, about a job whose containers are equal MapReduce workers.
+
+    Attributes
+    ----------
+    maps, reduces : int
+        Activities to be shared out among the workers, at least 1 map.
+    map_s, reduce_s : float
+        How long a worker takes for one of them, in seconds.
+    """
+
+    maps: int
+    reduces: int
+    map_s: float
+    reduce_s: float
+
+    def run_s(self, workers: int) -> float:
+        r"""Give the time from start to end with so many workers.
+
+        Notes
+        -----
+        :math:`t_m M / \min(w, M) + t_r R / \min(w, R)`: linear in the workers as long as each has something to do, the
+        model of Schwarzkopf et al., "Omega", EuroSys 2013, section 6.
+
+        Examples
+        --------
+        >>> job = MapReduce(maps=100, reduces=10, map_s=1.0, reduce_s=2.0)
+        >>> job.run_s(5), job.run_s(50), job.run_s(1000)
+        (24.0, 4.0, 3.0)
+        """
+        reducing_s = self.reduce_s * self.reduces / min(workers, self.reduces) if self.reduces else 0.0
+        return self.map_s * self.maps / min(workers, self.maps) + reducing_s
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
     """Containers submitted together by one workload class.
@@ -61,6 +95,12 @@ class Job:
         Unlike containers of the job; nearly always a single group.
     resubmission : bool
         Containers of a job that was counted before (an earlier attempt was evicted, failed or lost its host).
+    user : str
+        Whose job it is; empty where nobody said.
+    estimate_s : float, optional
+        How long its user expects its containers to run; not how long they will.
+    mapreduce : MapReduce, optional
+        Where the containers, of one group, are MapReduce workers, of which there may be more than were asked for.
     """
 
     id: str
@@ -68,6 +108,9 @@ class Job:
     workload: str
     groups: tuple[Group, ...]
     resubmission: bool = False
+    user: str = ""
+    estimate_s: float | None = None
+    mapreduce: MapReduce | None = None
 
     @property
     def tasks(self) -> int:
