@@ -10,6 +10,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import click
 
+from experiments.cli.experiment import experiment
 from experiments.cli.plot import plot
 from experiments.cli.policies import policies
 from experiments.cli.run import run
@@ -23,14 +24,20 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, plot, trace, policies):
+for command in (run, plot, trace, experiment, policies):
     towtank.add_command(command)
 
 
-def main() -> None:
-    """Run the command line: a user's error is one line and exit code 2, Ctrl-C is 130."""
+def main(*words: str) -> None:
+    """Run the command line: a user's error is one line and exit code 2, Ctrl-C is 130.
+
+    Parameters
+    ----------
+    *words : str
+        What is put before the arguments of the process.
+    """
     try:
-        towtank(standalone_mode=False)
+        towtank([*words, *sys.argv[1:]], standalone_mode=False)
     except UserError as error:
         print(f"towtank: {error}", file=sys.stderr)
         sys.exit(2)

@@ -9,14 +9,13 @@ import click
 
 if TYPE_CHECKING:
     from experiments.running.simulate import Result
-    from experiments.running.study import Study
 
 
 class Progress:
     """A progress bar on a terminal; in a pipe one line for each finished run; nothing beside JSON."""
 
-    def __init__(self, study: Study, as_json: bool) -> None:
-        self._runs = len(list(study.runs()))
+    def __init__(self, runs: int, as_json: bool = False) -> None:
+        self._runs = runs
         self._ended = 0
         self._bar: Any = None
         self._lines = not as_json and not sys.stderr.isatty()
@@ -37,10 +36,10 @@ class Progress:
             self._bar.start()
             self._task = self._bar.add_task(f"0 of {self._runs} runs", total=self._runs)
 
-    def watch(self, shares: dict[Any, float]) -> None:
-        """Show how far the runs are."""
+    def watch(self, done: float) -> None:
+        """Show how many runs are done, those that go on counted in part."""
         if self._bar is not None:
-            self._bar.update(self._task, completed=sum(shares.values()))
+            self._bar.update(self._task, completed=done)
 
     def finished(self, result: Result) -> None:
         """Show that a run ended."""

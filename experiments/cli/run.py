@@ -176,7 +176,7 @@ def run(
         choices[name] = tuple(dict.fromkeys(choices[name]))
     study = Study(**choices, detail=Detail(detail))
     _check(study)
-    show = Progress(study, as_json)
+    show = Progress(len(list(study.runs())), as_json)
     try:
         results = run_study(study, out, processes or cores(), show.watch, show.finished)
     finally:

@@ -7,6 +7,7 @@ from math import inf
 from typing import NamedTuple
 
 from experiments.measures.metrics import Metric
+from experiments.measures.statistics import estimate
 from experiments.running.simulate import Result
 
 
@@ -90,11 +91,5 @@ def _cell(column: Column, values: Sequence[Metric]) -> str:
     known = [float(value) for value in values if value is not None]
     if len(known) < len(values) or not known:
         return "–"
-    mean = sum(known) / len(known)
-    if len(known) == 1:
-        return column.show(mean)
-    from scipy.special import stdtrit  # only where there is an interval to give
-
-    spread = (sum((value - mean) ** 2 for value in known) / (len(known) - 1)) ** 0.5
-    half = float(stdtrit(len(known) - 1, 0.975)) * spread / len(known) ** 0.5
-    return f"{column.show(mean)} ± {column.show(half)}"
+    mean, half = estimate(known)
+    return column.show(mean) if len(known) == 1 else f"{column.show(mean)} ± {column.show(half)}"

@@ -1,17 +1,22 @@
-"""All runs of a study, on as many processes as wanted, into a results directory or into memory."""
+"""Many runs, on as many processes as wanted, into a results directory or into memory."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.running.simulate import Result, inputs_of, simulate
 from experiments.running.study import Detail, RunKey, Study
+from policies.log import Sink
 
-#: Told the share of each run that is done.
-Watcher = Callable[[dict[RunKey, float]], None]
+#: Told how many runs are done, those that go on counted in part.
+Watcher = Callable[[float], None]
+
+#: Given the resources of a cell, gives what takes the rows of its log and has the attribute ``rows`` afterwards.
+Fold = Callable[[tuple[str, ...]], Any]
 
 #: How often progress is told, in seconds.
 WATCH_S = 0.1
@@ -26,7 +31,7 @@ def run_study(
     study: Study,
     out: Path | None = None,
     processes: int = 1,
-    watch: Watcher = lambda shares: None,
+    watch: Watcher = lambda done: None,
     finished: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
     """Make every run of a study that is not there yet.
@@ -40,7 +45,7 @@ def run_study(
     processes : int
         How many runs go on at once.
     watch : callable
-        Told the share of each run that is done.
+        Told how many runs are done, those that go on counted in part.
     finished : callable
         Told each result as it comes.
 
@@ -64,90 +69,128 @@ def run_study(
         results.begin(study, inputs_of(study))
         done = {key: result for key, result in results.finished().items() if key in keys}
     todo = [key for key in keys if key not in done]
-    shares = dict.fromkeys(keys, 0.0) | dict.fromkeys(done, 1.0)
 
-    def take(result: Result) -> None:
+    def take(number: int, result: Result) -> None:
         done[result.key] = result
-        shares[result.key] = 1.0
         if results is not None:
             results.write_summary([done[key] for key in keys if key in done])
             results.note(result.notes)
-        watch(shares)
         finished(result)
 
+    before = len(done)
     try:
-        if len(todo) > 1 and processes > 1:
-            _run_beside(study, todo, out, min(processes, len(todo)), shares, watch, take)
-        else:
-            for key in todo:
-
-                def tell(share: float, key: RunKey = key) -> None:
-                    shares[key] = share
-                    watch(shares)
-
-                take(run_one(study, key, out, first=key == keys[0], progress=tell))
+        # All runs read the same trace: one of them writes down which rows were put aside.
+        runs = [Run(study, key, out, writes_rejects=key == keys[0]) for key in todo]
+        run_all(runs, processes, lambda share: watch(before + share), take)
     finally:
         if results is not None:
             results.end()
     return [done[key] for key in keys]
 
 
-def run_one(study: Study, key: RunKey, out: Path | None, *, first: bool, progress: Callable[[float], None]) -> Result:
+class Run(NamedTuple):
+    """One run to be made.
+
+    Attributes
+    ----------
+    study, key : Study, RunKey
+        What was asked for, and which run of it.
+    out : Path, optional
+        The results directory that its log is written into.
+    writes_rejects : bool
+        Whether it writes down which rows of the trace were put aside.
+    fold : callable, optional
+        What else is made of its log, beside the metrics.
+    """
+
+    study: Study
+    key: RunKey
+    out: Path | None = None
+    writes_rejects: bool = False
+    fold: Fold | None = None
+
+
+def run_all(
+    runs: Sequence[Run],
+    processes: int,
+    watch: Watcher = lambda done: None,
+    take: Callable[[int, Result], None] = lambda number, result: None,
+) -> None:
+    """Make runs, several at once.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        What is to be made.
+    processes : int
+        How many go on at once.
+    watch : callable
+        Told how many are done, those that go on counted in part.
+    take : callable
+        Given the number of a run and its result, as they come.
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend; the other runs are not waited for.
+    """
+    if len(runs) > 1 and processes > 1:
+        _run_beside(runs, min(processes, len(runs)), watch, take)
+        return
+    for number, run in enumerate(runs):
+        take(number, run_one(run, lambda share, before=number: watch(before + share)))  # type: ignore[misc]
+        watch(number + 1.0)
+
+
+def run_one(run: Run, progress: Callable[[float], None]) -> Result:
     """Make one run, and write its log if there is somewhere to write it."""
-    if out is None:
-        return simulate(study, key, progress=progress)
-    from experiments.running.results import LogWriter, Results
-
-    results = Results(out)
+    study, key, out, writes_rejects, fold = run
+    folds: list[Any] = []
     writers: list[LogWriter] = []
+    rejected = None
+    if out is not None:
+        from experiments.running.results import LogWriter, Results
 
-    def sinks(resources: tuple[str, ...]) -> list[LogWriter]:
-        if study.detail is not Detail.SUMMARY:
+        results = Results(out)
+        rejected = results.rejected if writes_rejects else None
+
+    def sinks(resources: tuple[str, ...]) -> list[Sink]:
+        if fold is not None:
+            folds.append(fold(resources))
+        if out is not None and study.detail is not Detail.SUMMARY:
             writers.append(LogWriter(results.log, key, resources, study.detail))
-        return writers
+        return [*folds, *writers]
 
     try:
-        # All runs read the same trace: one of them writes down which rows were put aside.
-        result = simulate(study, key, sinks, results.rejected if first else None, progress)
+        result = simulate(study, key, sinks, rejected, progress)
     except BaseException:
         for writer in writers:
             writer.discard()
         raise
     for writer in writers:
         writer.close()
-    return result
+    return replace(result, folded=folds[0].rows) if folds else result
 
 
-def _run_beside(
-    study: Study,
-    todo: list[RunKey],
-    out: Path | None,
-    processes: int,
-    shares: dict[RunKey, float],
-    watch: Watcher,
-    take: Callable[[Result], None],
-) -> None:
+def _run_beside(runs: Sequence[Run], processes: int, watch: Watcher, take: Callable[[int, Result], None]) -> None:
     # A single run, which is to feel instant, needs none of these.
     import multiprocessing
     from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 
     # Spawned, not forked: a progress display and Arrow both run threads here.
     context = multiprocessing.get_context("spawn")
-    shared = context.Array("d", len(todo), lock=False)
-    first = next(study.runs())
-    with ProcessPoolExecutor(processes, context, initializer=_begin_worker, initargs=(shared,)) as pool:
-        futures: dict[Future[Result], RunKey] = {
-            pool.submit(_work, study, key, out, number, key == first): key for number, key in enumerate(todo)
+    shares = context.Array("d", len(runs), lock=False)
+    with ProcessPoolExecutor(processes, context, initializer=_begin_worker, initargs=(shares,)) as pool:
+        futures: dict[Future[Result], int] = {
+            pool.submit(_work, run, number): number for number, run in enumerate(runs)
         }
         try:
             left = set(futures)
             while left:
                 ended, left = wait(left, WATCH_S, FIRST_COMPLETED)
-                for number, key in enumerate(todo):
-                    shares[key] = shared[number]
-                watch(shares)
+                watch(sum(shares))
                 for future in ended:
-                    take(future.result())
+                    take(futures[future], future.result())
         except BaseException:
             # What has not begun will not; what has is ended, rather than waited for.
             workers = list(pool._processes.values())
@@ -174,11 +217,11 @@ def _begin_worker(shared: Any) -> None:
         threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
-def _work(study: Study, key: RunKey, out: Path | None, number: int, first: bool) -> Result:
+def _work(run: Run, number: int) -> Result:
     def tell(share: float) -> None:
         _shares[number] = share
 
-    return run_one(study, key, out, first=first, progress=tell)
+    return run_one(run, tell)
 
 
 def cores() -> int:

@@ -8,9 +8,10 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from experiments.measures.metrics import Metric, Metrics
 from experiments.running import choices
@@ -41,12 +42,27 @@ RARELY = (50_000, 20, 50)
 
 @dataclass(frozen=True)
 class Result:
-    """What one run came to."""
+    """What one run came to.
+
+    Attributes
+    ----------
+    key : RunKey
+        Which run.
+    metrics : dict
+        By name, as in the README's table.
+    cost : dict
+        What it took: ``wall_s``, ``cpu_s``, ``peak_rss_bytes``.
+    notes : tuple of str
+        What was assumed about the workload.
+    folded : list of dict
+        What else an experiment made of the log.
+    """
 
     key: RunKey
     metrics: dict[str, Metric]
     cost: dict[str, float | int]
     notes: tuple[str, ...] = ()
+    folded: Sequence[dict[str, Any]] = ()
 
 
 def trace_of(study: Study, seed: int, reject_file: Path | None = None) -> Trace:
