@@ -44,7 +44,14 @@ def list_() -> None:
 @click.option(
     "--trace",
     metavar="[FORMAT:]PATH",
-    help="A recording that stands for cluster C, where an experiment can use one.",
+    help="A recording that stands for the generated workload, where an experiment can use one.",
+)
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="NAME",
+    help="Placement policies to compare, where an experiment compares such; repeatable [default: its own].",
 )
 @click.option(
     "--processes", type=click.IntRange(min=1), metavar="N", help="Runs that go on at once [default: one a core]."
@@ -62,6 +69,7 @@ def run(
     scale: str,
     seeds: tuple[int, ...] | None,
     trace: str | None,
+    policies: tuple[str, ...],
     processes: int | None,
     out: Path,
 ) -> None:
@@ -73,7 +81,7 @@ def run(
     from experiments.running import experiment as running
     from experiments.running.runner import cores
 
-    plan = running.Plan(running.Scale(scale), seeds, trace)
+    plan = running.Plan(running.Scale(scale), seeds, trace, policies)
     shown: list[Progress] = []
 
     def begin(runs: int) -> tuple[Watcher, Callable[[Result], None]]:

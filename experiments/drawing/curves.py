@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
+from typing import Any
 
 import pandas as pd
 
-from experiments.drawing.style import COLOURS, DASHES, Axes, Figure, new
+from experiments.drawing.style import AMOUNTS, COLOURS, DASHES, Axes, Figure, new
 from experiments.measures.statistics import estimate
 
 
-def panels(columns: int, rows: int = 1, *, share_y: bool = True) -> tuple[Figure, list[Axes]]:
+def panels(columns: int, rows: int = 1, *, share_x: bool = True, share_y: bool = True) -> tuple[Figure, list[Axes]]:
     """Begin a figure of equal panels, and give them row after row."""
     figure = new(3.3 * columns + 0.5, 2.7 * rows + 0.5)
-    axes = figure.subplots(rows, columns, sharex=True, sharey=share_y, squeeze=False)
+    axes = figure.subplots(rows, columns, sharex=share_x, sharey=share_y, squeeze=False)
     return figure, list(axes.ravel())
 
 
-def curve(axes: Axes, table: pd.DataFrame, x: str, y: str, label: str, *, colour: int = 0, dash: int = 0) -> None:
+def curve(
+    axes: Axes, table: pd.DataFrame, x: str, y: str, label: str, *, colour: int = 0, dash: int = 0, joined: bool = True
+) -> None:
     """Draw the mean over seeds of `y` against `x`, with its 95 % t-interval.
 
     Parameters
@@ -33,21 +36,55 @@ def curve(axes: Axes, table: pd.DataFrame, x: str, y: str, label: str, *, colour
         What the legend says.
     colour, dash : int
         Which of the house's colours and dashes.
+    joined : bool
+        Whether there is a line between the means: not where `x` is a name.
     """
     known = table.dropna(subset=[y]).groupby(x)[y]
-    means = known.mean()
-    intervals = [estimate(values.tolist()) for _, values in known]
-    line = COLOURS[colour % len(COLOURS)]
-    axes.plot(
-        means.index, means, color=line,
-        linestyle=DASHES[dash % len(DASHES)], marker="o", markersize=2.5, linewidth=1.2, label=label,
-    )  # fmt: skip
-    if all(isfinite(interval.half) for interval in intervals):
+    at, intervals = [], []
+    for place, values in known:
+        at.append(place)
+        intervals.append(estimate(values.tolist()))
+    means, halves = [interval.mean for interval in intervals], [interval.half for interval in intervals]
+    look = {"color": COLOURS[colour % len(COLOURS)], "marker": "o", "markersize": 2.5, "label": label}
+    several = all(isfinite(half) for half in halves)
+    if not joined:
+        axes.errorbar(at, means, halves if several else None, linestyle="none", capsize=3, **look)
+        return
+    axes.plot(at, means, linestyle=DASHES[dash % len(DASHES)], linewidth=1.2, **look)
+    if several:
         lows, highs = [interval.low for interval in intervals], [interval.high for interval in intervals]
-        axes.fill_between(means.index, lows, highs, color=line, alpha=0.2, linewidth=0)
+        axes.fill_between(at, lows, highs, color=look["color"], alpha=0.2, linewidth=0)
 
 
 def legend(figure: Figure, axes: Sequence[Axes]) -> None:
     """Name every curve once, beneath all panels."""
     handles = {label: handle for one in axes for handle, label in zip(*one.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 4), fontsize=8)
+
+
+def surface(axes: Axes, table: pd.DataFrame, x: str, y: str, z: str, marked: str | None = None) -> Any:
+    """Colour a grid by the mean over seeds of a share, and give what a colour bar needs.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    table : DataFrame
+        One row for each point of the grid and seed.
+    x, y : str
+        Columns of the grid, on logarithmic axes.
+    z : str
+        The share, 0 to 1.
+    marked : str, optional
+        A column: where its mean is more than 0 there is a cross.
+    """
+    means = table.pivot_table(values=z, index=y, columns=x, aggfunc="mean")
+    mesh = axes.pcolormesh(means.columns, means.index, means, cmap=AMOUNTS, vmin=0, vmax=1, shading="nearest")
+    if marked is not None:
+        crosses = table.groupby([x, y])[marked].mean()
+        at = [place for place, value in crosses.items() if value > 0]
+        if at:
+            axes.plot(*zip(*at, strict=True), "x", color=COLOURS[3], markersize=5, label=marked.replace("_", " "))
+    axes.set(xscale="log", yscale="log")
+    axes.grid(visible=False)
+    return mesh

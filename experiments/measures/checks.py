@@ -82,8 +82,8 @@ def within(
 
     Notes
     -----
-    It *holds* if the 95 % interval of the mean lies within the limits and *does not hold* if it lies outside; else it is
-    *undecided*. Of a single seed only the number itself is known, and that decides.
+    It *holds* if the 95 % interval of the mean lies within the limits and *does not hold* if it lies outside them; else
+    it is *undecided*. Of a single seed only the number itself is known, and that decides.
     """
     known: Sequence[float] = list(values)
     if not known or not all(isfinite(value) for value in known):

@@ -1,7 +1,7 @@
 """An experiment: a question, a grid of runs, a table, checks of what somebody claims, a figure.
 
-Each is a module at the top of ``experiments``; `run` makes the runs of several at once, so that what two of them ask for
-is run only once.
+Each is a module at the top of ``experiments``; `run` makes the runs of several at once, so that what two of them ask
+for is run only once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from experiments.measures.checks import Check
-from experiments.running.runner import Fold, Run, Watcher, run_all
+from experiments.running.runner import Fold, Run, Watcher, Work, run_all
 from experiments.running.simulate import Result
 from experiments.running.study import RunKey, Study
 from policies.errors import UserError
@@ -48,11 +48,14 @@ class Plan:
         The seeds; by default the experiment's own for that scale.
     trace : str, optional
         A recording that is to stand for the generated workload, where the experiment can use one.
+    policies : tuple of str
+        The placement policies to be compared, where it compares such; by default its own.
     """
 
     scale: Scale = Scale.SMALL
     seeds: tuple[int, ...] | None = None
     trace: str | None = None
+    policies: tuple[str, ...] = ()
 
     def pick(self, small: Value, paper: Value) -> Value:
         """Give what belongs to the scale."""
@@ -74,17 +77,21 @@ class Point(NamedTuple):
         What is run.
     fold : callable, optional
         What is made of its log, where that is more than the metrics: the table then has a line for each of its rows.
+    work : callable, optional
+        What is done with study and key where it is no replay.
     """
 
     where: dict[str, Any]
     study: Study
     key: RunKey
     fold: Fold | None = None
+    work: Work | None = None
 
     @property
     def identity(self) -> str:
         """Give what two equal runs have in common."""
-        return json.dumps([asdict(self.study), self.key, getattr(self.fold, "__qualname__", None)], default=str)
+        made_by = [getattr(one, "__qualname__", None) for one in (self.fold, self.work)]
+        return json.dumps([asdict(self.study), self.key, made_by], default=str)
 
 
 class Experiment(Protocol):
@@ -102,7 +109,7 @@ class Experiment(Protocol):
         ...
 
     @staticmethod
-    def check(table: pd.DataFrame) -> list[Check]:
+    def check(table: pd.DataFrame) -> Iterable[Check]:
         """Hold what came out against what is claimed."""
         ...
 
@@ -198,7 +205,12 @@ def run(
         results[identities[number]] = result
         finished(result)
 
-    run_all([Run(point.study, point.key, fold=point.fold) for point in runs.values()], processes, watch, take)
+    run_all(
+        [Run(point.study, point.key, fold=point.fold, work=point.work) for point in runs.values()],
+        processes,
+        watch,
+        take,
+    )
     return [
         _conclude(experiment, [(point.where, results[point.identity]) for point in some], out)
         for experiment, some in points.items()
@@ -221,7 +233,7 @@ def _conclude(experiment: Experiment, results: list[tuple[dict[str, Any], Result
     pd.DataFrame(rows).to_csv(file, index=False)
     # What is drawn and checked is what was written: a reader of the file can do it again.
     table = pd.read_csv(file)
-    checks = experiment.check(table)
+    checks = list(experiment.check(table))
     checks_file = out / f"{name}.checks.csv"
     pd.DataFrame([check.cells() for check in checks], columns=list(Check.__slots__)).to_csv(checks_file, index=False)
     return Outcome(experiment, checks, [file, checks_file, *style.save(experiment.draw(table), out / name)])

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from experiments.running.simulate import Result, inputs_of, simulate
+from experiments.running.simulate import Progress, Result, inputs_of, simulate
 from experiments.running.study import Detail, RunKey, Study
 from policies.log import Sink
 
@@ -17,6 +17,9 @@ Watcher = Callable[[float], None]
 
 #: Given the resources of a cell, gives what takes the rows of its log and has the attribute ``rows`` afterwards.
 Fold = Callable[[tuple[str, ...]], Any]
+
+#: Makes a result of a study and a key, and tells now and then which share of it is done.
+Work = Callable[[Study, RunKey, Progress], Result]
 
 #: How often progress is told, in seconds.
 WATCH_S = 0.1
@@ -101,6 +104,8 @@ class Run(NamedTuple):
         Whether it writes down which rows of the trace were put aside.
     fold : callable, optional
         What else is made of its log, beside the metrics.
+    work : callable, optional
+        What is done with study, key and progress where it is no replay.
     """
 
     study: Study
@@ -108,6 +113,7 @@ class Run(NamedTuple):
     out: Path | None = None
     writes_rejects: bool = False
     fold: Fold | None = None
+    work: Work | None = None
 
 
 def run_all(
@@ -142,9 +148,11 @@ def run_all(
         watch(number + 1.0)
 
 
-def run_one(run: Run, progress: Callable[[float], None]) -> Result:
+def run_one(run: Run, progress: Progress) -> Result:
     """Make one run, and write its log if there is somewhere to write it."""
-    study, key, out, writes_rejects, fold = run
+    study, key, out, writes_rejects, fold, work = run
+    if work is not None:
+        return work(study, key, progress)
     folds: list[Any] = []
     writers: list[LogWriter] = []
     rejected = None

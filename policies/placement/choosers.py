@@ -14,8 +14,8 @@ from policies.requests import Task
 
 #: Hosts that are drawn at a time.
 DRAWS = 4096
-#: So few that looking at single hosts costs less than looking at all of them, and how often for each.
-FEW, TRIES = 48, 5
+#: Below this share of draws that find room, looking at all hosts costs less than drawing on.
+CROWDED = 0.05
 ONES = np.ones(DRAWS, dtype=np.int64)
 ONES.flags.writeable = False
 
@@ -23,9 +23,9 @@ ONES.flags.writeable = False
 class RandomFirstFit:
     """Try hosts at random until one has room (the Omega simulator's policy).
 
-    One at a time, each container goes to a host drawn uniformly until one fits. Identical containers can be drawn
-    together: as many hosts as containers, with replacement, each accepted up to the host's free room, and the
-    rest drawn again, is the same sequence of trials and so the same distribution.
+    One at a time, each container goes to a host drawn uniformly until one fits. Of identical containers the trials can
+    be made together: a draw succeeds if its host, with what earlier draws put there, still has room, and the first `k`
+    that succeed are the containers.
 
     Parameters
     ----------
@@ -42,51 +42,49 @@ class RandomFirstFit:
         """Choose uniformly among the hosts with room, container by container."""
         if view.need(task) is None:
             return NOWHERE
-        hosts, wanted = self._draw(k, len(view))
+        drawn = self._draw(k, len(view))
+        hosts, wanted = self._tally(drawn)
         if view.all_fit(task, hosts, wanted):
             return hosts, wanted
-        counts = np.minimum(wanted, view.slots(task, hosts))
+        held = int(np.add.reduce(np.minimum(wanted, view.slots(task, hosts))))
+        if held > CROWDED * k:
+            # As many more as the rest will need if luck stays as it was, and some.
+            more = self._draw((k - held) * k // held * 5 // 4 + 8, len(view))
+            hosts, counts = self._succeed(view, task, np.concatenate((drawn, more)), k)
+        else:
+            counts = np.minimum(wanted, view.slots(task, hosts))
         left = k - int(np.add.reduce(counts))
-        if left <= FEW:
-            hosts, counts, left = self._try_one_by_one(view, task, hosts, counts, left)
-        if left:
-            return self._draw_rest(view.slots(task), hosts, counts, left)
-        return hosts, counts
+        return self._draw_rest(view.slots(task), hosts, counts, left) if left else (hosts, counts)
 
-    def _try_one_by_one(
-        self, view: ClusterView, task: Task, hosts: IntArray, counts: IntArray, left: int
-    ) -> tuple[IntArray, IntArray, int]:
-        """Try hosts for the last few containers; give all hosts chosen, how many on each, and how many are left."""
-        amounts, free, alive = view.amounts(task) or (), view.free.item, view.alive.item
-        chosen = {host: count for host, count in zip(hosts.tolist(), counts.tolist(), strict=True) if count}
-        for host in self._rng.integers(len(view), size=TRIES * left).tolist():
-            again = chosen.get(host, 0) + 1
-            for row, amount in amounts:
-                if free(row, host) < amount * again:
-                    break
-            else:
-                if alive(host):
-                    chosen[host] = again
-                    left -= 1
-                    if not left:
-                        break
-        return np.array([*chosen], dtype=np.int64), np.array([*chosen.values()], dtype=np.int64), left
-
-    def _draw(self, k: int, n: int) -> Chosen:
-        """Draw `k` of `n` rows with replacement; see `_tally`."""
+    def _draw(self, k: int, n: int) -> IntArray:
+        """Draw `k` of `n` rows with replacement."""
         begin, end = self._used, self._used + k
         if n != self._drawn_of or end > self._drawn.size:
             # Many at a time: the call costs more than the numbers.
             self._drawn, self._drawn_of = self._rng.integers(n, size=max(k, DRAWS)), n
             begin, end = 0, k
         self._used = end
-        return self._tally(self._drawn[begin:end].copy())
+        return self._drawn[begin:end]
+
+    def _succeed(self, view: ClusterView, task: Task, drawn: IntArray, k: int) -> Chosen:
+        """Give the hosts of the first `k` draws that find room, and how many of them each host has."""
+        order = drawn.argsort(kind="stable")
+        ordered = drawn.take(order)
+        begins = np.concatenate(((0,), (ordered[1:] != ordered[:-1]).nonzero()[0] + 1))
+        times = np.diff(begins, append=drawn.size)
+        room = view.slots(task, ordered.take(begins))
+        # A host's own draws succeed in their order until its room is used up.
+        succeeds = np.empty(drawn.size, dtype=bool)
+        succeeds[order] = np.arange(drawn.size) < np.repeat(begins + room, times)
+        return self._tally(drawn[succeeds][:k])
 
     @staticmethod
     def _tally(drawn: IntArray) -> Chosen:
         """Give the different rows among those drawn, ascending, and how often each came."""
-        drawn.sort()
+        drawn = np.sort(drawn)
         k = drawn.size
+        if not k:
+            return NOWHERE
         ends = (drawn[1:] != drawn[:-1]).nonzero()[0]
         if ends.size == k - 1:
             return drawn, ONES[:k] if k <= DRAWS else np.ones(k, dtype=np.int64)
