@@ -50,10 +50,9 @@ def draw(table: pd.DataFrame) -> Figure:
     names = []
     for place, (policy, part) in enumerate(groups(table, "policy")):
         share = 100 * part.hosts_needed / part.hosts
-        axes.plot(share, np.full(len(share), place), "|", color=COLOURS[0], label="a seed" if not place else None)
-        axes.plot(
-            np.percentile(share, 90), place, "o", color=COLOURS[3], label="90th percentile" if not place else None
-        )
+        labels = {} if place else {"seed": "a seed", "p90": "90th percentile"}
+        axes.plot(share, np.full(len(share), place), "|", color=COLOURS[0], label=labels.get("seed"))
+        axes.plot(np.percentile(share, 90), place, "o", color=COLOURS[3], label=labels.get("p90"))
         names.append(policy)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()

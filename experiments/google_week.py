@@ -1,8 +1,8 @@
 """How much faster than real is Google's load, two billion container starts a week?
 
-Joe Beda, "Containers at scale", GlueCon 2014: Google starts over two billion containers a week, 3,307 a second. Here one
-cell of 12,500 hosts takes all of them, in jobs of 37 containers on average (Google cluster trace of 2011: 25 million
-containers, 672,000 jobs), for a simulated hour on one core. Eight optimistic schedulers share them out.
+Joe Beda, "Containers at scale", GlueCon 2014: Google starts over two billion containers a week, 3,307 a second. Here
+one cell of 12,500 hosts takes all of them, in jobs of 37 containers on average (Google cluster trace of 2011: 25
+million containers, 672,000 jobs), for a simulated hour on one core. Eight optimistic schedulers share them out.
 Claim under test: it is at least 20 times faster than real.
 Run: ``python -m experiments.google_week`` -> results/experiments/google_week.*
 """

@@ -47,9 +47,9 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw busyness against decision time, a panel for each scheme."""
     figure, axes = panels(len(SCHEMES))
     for panel, scheme in zip(axes, SCHEMES, strict=True):
-        groups = {"batch": "batch", "service": "service"} if scheme == SHARED else {"all": "all jobs"}
+        shown = {"batch": "batch", "service": "service"} if scheme == SHARED else {"all": "all jobs"}
         for colour, (cluster, part) in enumerate(groups(table[table.scheme == scheme], "cluster")):
-            for dash, (group, name) in enumerate(groups.items()):
+            for dash, (group, name) in enumerate(shown.items()):
                 curve(panel, part, "t_job_s", f"busyness.{group}", f"{cluster} {name}", colour=colour, dash=dash)
         panel.set(xscale="log", title=scheme, xlabel="decision time of a service job [s]", ylim=(0, 1.02))
     axes[0].set_ylabel("busyness")

@@ -50,7 +50,7 @@ def points(plan: Plan) -> Iterator[Point]:
 
 
 def saturation(rates: np.ndarray, busyness: np.ndarray) -> float:
-    """Give the relative rate at which busyness reaches 1, by the line through the origin and what is below `SATURATED`."""
+    """Give the relative rate at which busyness reaches 1: a line through the origin and what is not saturated."""
     below = busyness < SATURATED
     return float((rates[below] ** 2).sum() / (rates[below] * busyness[below]).sum())
 

@@ -52,8 +52,8 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
     """Compare the schemes over the whole surface."""
     source = f"{omega.PAPER} fig. 10, {CLUSTER}"
     table = with_busiest(table)
-    over = table.groupby(["scheme", "seed"]).jobs_left_over.mean()
-    saturated = (table.busiest > 0.97).groupby([table.scheme, table.seed]).mean()
+    table = table.assign(saturated=table.busiest > 0.97)
+    over, saturated = (table.groupby(["scheme", "seed"])[measure].mean() for measure in ("jobs_left_over", "saturated"))
     single, multi, offers, shared = (saturated[scheme] for scheme in SCHEMES)
     yield within(source, "one path is saturated on more of the surface than two", 100 * (single - multi), 1, unit=" %")
     yield within(

@@ -40,12 +40,13 @@ def curve(
         Whether there is a line between the means: not where `x` is a name.
     """
     known = table.dropna(subset=[y]).groupby(x)[y]
-    at, intervals = [], []
+    at: list[Any] = []
+    intervals = []
     for place, values in known:
         at.append(place)
         intervals.append(estimate(values.tolist()))
     means, halves = [interval.mean for interval in intervals], [interval.half for interval in intervals]
-    look = {"color": COLOURS[colour % len(COLOURS)], "marker": "o", "markersize": 2.5, "label": label}
+    look: dict[str, Any] = {"color": COLOURS[colour % len(COLOURS)], "marker": "o", "markersize": 2.5, "label": label}
     several = all(isfinite(half) for half in halves)
     if not joined:
         axes.errorbar(at, means, halves if several else None, linestyle="none", capsize=3, **look)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.measures.metrics import Metric
 from experiments.running import choices
 from experiments.running.simulate import Progress, Result, hosts_of, trace_of
 from experiments.running.study import RunKey, Study
@@ -74,8 +75,7 @@ def compact(study: Study, key: RunKey, progress: Progress) -> Result:
     groups = [groups[n] for n in rng.permutation(len(groups))]
     groups.sort(key=lambda group: -group.task.priority)
     tasks = sum(group.count for group in groups)
-    order = rng.permutation(LARGEST * len(hosts)) % len(hosts)
-    order = np.concatenate((order[np.unique(order, return_index=True)[1]][rng.permutation(len(hosts))], order))
+    order = np.concatenate([rng.permutation(len(hosts)) for _ in range(LARGEST)])
     chosen = choices.policy(key.policy)
 
     def pack(n: int) -> Packed:
@@ -99,7 +99,12 @@ def compact(study: Study, key: RunKey, progress: Progress) -> Result:
             high, packed = middle, tried
         progress(1 - (high - low).bit_length() / steps)
     progress(1.0)
-    metrics = {"hosts_needed": high, "hosts": len(hosts), "tasks": tasks, "cpu_allocated": packed.cpu_allocated}
+    metrics: dict[str, Metric] = {
+        "hosts_needed": high,
+        "hosts": len(hosts),
+        "tasks": tasks,
+        "cpu_allocated": packed.cpu_allocated,
+    }
     cost = {"wall_s": time.perf_counter() - began_s, "cpu_s": time.process_time() - began_cpu_s}
     cost["peak_rss_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return Result(key, metrics, cost, tuple(notes + trace.assumptions()))

@@ -1,0 +1,91 @@
+"""Experiments: found by name, each run once, tables and checks made of what was written."""
+
+from types import ModuleType
+
+import pandas as pd
+import pytest
+
+from experiments.drawing import style
+from experiments.measures.checks import within
+from experiments.running import experiment
+from experiments.running.experiment import Plan, Point, Scale
+from experiments.running.study import RunKey, Study
+from policies.errors import UserError
+
+
+def point(seed, until_s=60.0):
+    return Point({"seed": seed}, Study(until_s=until_s), RunKey("monolithic", "first-fit", seed))
+
+
+@pytest.fixture
+def small():
+    """A function that makes an experiment of some points."""
+
+    def make(name, points):
+        module = ModuleType(f"experiments.{name}", "What comes of it?\n\nClaim under test: something.")
+        module.MEASURES = ("jobs_submitted",)
+        module.points = lambda plan: points
+        module.check = lambda table: [within("us", "jobs come", table.jobs_submitted, 1)]
+        module.draw = lambda table: style.new(1, 1)
+        return module
+
+    return make
+
+
+def test_runs_that_two_experiments_ask_for_are_made_once(small, tmp_path):
+    made = []
+
+    def begin(runs):
+        made.append(runs)
+        return lambda done: None, lambda result: made.append(result.key)
+
+    both = [small("one", [point(1), point(2)]), small("two", [point(2), point(3)])]
+    experiment.run(both, Plan(), tmp_path, begin=begin)
+
+    assert made == [3, *(RunKey("monolithic", "first-fit", seed) for seed in (1, 2, 3))]
+    assert pd.read_csv(tmp_path / "one.csv").seed.tolist() == [1, 2]
+    assert pd.read_csv(tmp_path / "two.csv").seed.tolist() == [2, 3]
+
+
+def test_runs_that_differ_in_anything_are_different(small, tmp_path):
+    seen = []
+    experiment.run(
+        [small("one", [point(1), point(1, until_s=61.0)])], Plan(), tmp_path,
+        begin=lambda runs: (seen.append(runs), (lambda done: None, lambda result: None))[1],
+    )  # fmt: skip
+
+    assert seen == [2]
+
+
+def test_an_experiment_leaves_table_checks_and_figure(small, tmp_path):
+    (outcome,) = experiment.run([small("one", [point(1)])], Plan(), tmp_path)
+
+    assert sorted(path.name for path in outcome.files) == ["one.checks.csv", "one.csv", "one.png", "one.svg"]
+    assert all(path.stat().st_size for path in outcome.files)
+    assert pd.read_csv(tmp_path / "one.checks.csv").verdict.tolist() == ["holds"]
+
+
+def test_every_experiment_asks_a_question_and_names_its_command():
+    for one in experiment.find(experiment.names()):
+        name = one.__name__.rpartition(".")[2]
+        assert "?" in experiment.question(one), name
+        assert f"``python -m experiments.{name}``" in one.__doc__, name
+        assert "laim" in one.__doc__, name
+
+
+def test_the_name_of_a_series_stands_for_all_of_it():
+    found = {one.__name__ for one in experiment.find(["omega"])}
+
+    assert {f"experiments.omega_fig{number:02d}" for number in range(5, 17)} <= found
+
+
+def test_an_unknown_experiment_is_named_with_its_nearest():
+    with pytest.raises(UserError, match="did you mean 'omega_fig05'"):
+        experiment.find(["omega_fig5"])
+
+
+@pytest.mark.parametrize("scale", Scale)
+def test_every_experiment_has_points_at_every_scale_that_a_study_can_be_made_of(scale):
+    for one in experiment.find(experiment.names()):
+        identities = [made.identity for made, _ in zip(one.points(Plan(scale, seeds=(1,))), range(5), strict=False)]
+        assert identities, one.__name__
