@@ -156,6 +156,18 @@ def test_no_room_is_made_of_what_the_newcomer_does_not_ask_for():
     assert eviction.short == Resources(1, 0)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_unlike_containers_of_a_transaction_have_room_made_for_all_of_them(order):
+    ledger = books(memory=4)
+    of_cpu, of_memory = Task(Resources(1, 0), 3), Task(Resources(0, 2), 5)
+    granted(ledger, claim(ledger, cores(1), 3))
+    granted(ledger, claim(ledger, cores(1, priority=4)))
+
+    (eviction,) = granted(ledger, *[claim(ledger, task) for task in (of_cpu, of_memory)][::order]).evictions
+
+    assert (eviction.short, eviction.highest) == (Resources(1, 2), 4)
+
+
 def test_where_ending_takes_time_the_books_say_what_is_missing_in_all_and_only_those_who_evict_claim():
     ledger = books()
     low, high = cores(1), cores(1, priority=1)

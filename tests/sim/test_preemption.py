@@ -202,6 +202,18 @@ def test_only_those_of_a_kind_that_must_go_are_ended_of_many_that_started_togeth
     assert [row.tasks for row in of(rows, Event.FINISHED, "low")] == [7 - gone.tasks]
 
 
+def test_of_those_who_started_together_one_can_be_evicted_after_the_other():
+    jobs = [
+        arrival("low", 0.0, tasks=4, run_s=100.0),
+        arrival("middle", 2.0, priority=1, run_s=100.0),
+        arrival("high", 4.0, priority=2, run_s=100.0),
+        arrival("large", 6.0, priority=2, n=4, run_s=100.0),
+    ]
+    rows, _ = replay(monolithic(preempt=True), jobs, n=1, host_cores=5, until_s=20.0)
+
+    assert [(row.job, row.tasks) for row in of(rows, Event.PREEMPTED)] == [("low", 1), ("low", 3), ("middle", 1)]
+
+
 def test_a_gap_must_be_something_and_needs_preemption():
     with pytest.raises(UserError, match="must be at least 1"):
         shared_state(preempt=True, preempt_gap=0)
