@@ -21,7 +21,7 @@ class Event(IntEnum):
     ABANDONED = 6  # a scheduler gave a job up
     STARTED = 7  # containers run
     FINISHED = 8  # containers came to their end
-    KILLED = 9  # containers ended before their time
+    KILLED = 9  # containers ended before their time, with their host
     PREFILLED = 10  # containers that ran when the log begins
     HOST_JOINED = 11
     HOST_LOST = 12
@@ -29,6 +29,7 @@ class Event(IntEnum):
     SAMPLED = 14  # the load of every host was looked at
     SCHEDULER = 15  # a scheduler is there
     UNATTEMPTED = 16  # the run is over, and no scheduler had begun with this job
+    PREEMPTED = 17  # containers were ended to make room for more important ones
 
 
 class Row(NamedTuple):
@@ -55,7 +56,8 @@ class Row(NamedTuple):
     remaining : int
         Containers of the job that have no host afterwards; -1 where that does not change.
     seconds : float
-        ATTEMPTED: how long the scheduler will think. STARTED, FINISHED, KILLED: for how long they run or ran.
+        ATTEMPTED: how long the scheduler will think. STARTED: for how long they run. FINISHED, KILLED, PREEMPTED: for
+        how long they ran.
     age_s : float
         How long ago the job was submitted.
     host : int
@@ -64,7 +66,7 @@ class Row(NamedTuple):
         State of the cell afterwards: for each resource the share of all capacity that is allocated, the mean
         over hosts of allocated / capacity, and its standard deviation.
     where : object
-        STARTED, FINISHED, KILLED, PREFILLED: ``(hosts, counts)``, arrays of shape (m,).
+        STARTED, FINISHED, KILLED, PREEMPTED, PREFILLED: ``(hosts, counts)``, arrays of shape (m,).
         SAMPLED: allocated / capacity, array of shape (n_resources, n_hosts), NaN where a host is down or lacks the
         resource. Else None.
     """

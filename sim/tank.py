@@ -10,8 +10,9 @@ import numpy as np
 import simpy
 
 from policies.arrays import FloatArray, IntArray
-from policies.cell import Claims, Commit, Conflict, Ledger
-from policies.cell.audit import check
+from policies.cell import Claims, Commit, Conflict, Ledger, Outcome, PreemptiveLedger
+from policies.cell.audit import check, check_evictions
+from policies.cell.preemption import Resident, victims
 from policies.errors import UserError
 from policies.log import Event, Log
 from policies.placement import Placer
@@ -37,7 +38,7 @@ class TankOptions:
         How often the load of every host is looked at, to begin with.
     restart_lost : bool
         Whether containers that lose their host are submitted again, from the beginning. False where the trace
-        itself tells what was submitted again.
+        itself tells what was submitted again. (What was pre-empted always is: no trace knows of that.)
     audit : bool
         Whether the books are checked after every event. Slow.
     """
@@ -103,9 +104,13 @@ class Tank:
         options: TankOptions,
     ) -> None:
         self.env = simpy.Environment()
-        self.ledger = Ledger(hosts.capacity, hosts.alive)
+        gap = self._preempt_gap = architecture.preempt_gap
+        self.ledger = (
+            Ledger(hosts.capacity, hosts.alive) if gap is None else PreemptiveLedger(hosts.capacity, hosts.alive, gap)
+        )
         self.snapshot = self.ledger.snapshot
         self.claims = self.ledger.claims
+        self.preemptable = self.ledger.preemptable
         self._hosts = hosts
         self._largest = hosts.largest()
         self._fits_somewhere: dict[Task, bool] = {}
@@ -113,6 +118,8 @@ class Tank:
         log.levels = self.ledger.levels()
         self._waiting: dict[Job, Waiting] = {}
         self._running: dict[Running, None] = {}
+        # Who is on each host, and how many, in the order in which they came; kept only where some may have to go.
+        self._on: list[dict[Running, int]] | None = None if gap is None else [{} for _ in range(len(hosts))]
         self._will_end = 0  # how many of them have an end
         self._all_arrived = False
         self._over = self.env.event()
@@ -252,6 +259,8 @@ class Tank:
             conflicted=outcome.conflicted,
             remaining=remaining,
         )
+        if outcome.evictions:
+            self._evict(outcome)
         _, run_s, used = self._waiting[pending.job]
         for claims in outcome.accepted:
             begin = used[claims.group]
@@ -313,6 +322,9 @@ class Tank:
 
     def _run(self, running: Running) -> None:
         self._running[running] = None
+        if self._on is not None:
+            for host, count in zip(running.hosts.tolist(), running.counts.tolist(), strict=True):
+                self._on[host][running] = count
         if running.run_s != OPEN_ENDED:
             self._will_end += 1
             self.env.timeout(running.run_s, running).callbacks.append(self._end)
@@ -322,12 +334,33 @@ class Tank:
         self._will_end -= 1
         if running.hosts.size:
             del self._running[running]
+            if self._on is not None:
+                for host in running.hosts.tolist():
+                    del self._on[host][running]
             self._leave(running, Event.FINISHED, running.hosts, running.counts)
         self._end_if_over()
 
+    def _cut(self, running: Running, hosts: IntArray, counts: IntArray) -> None:
+        """Let some of the containers that started together end before the others."""
+        left = dict(zip(running.hosts.tolist(), running.counts.tolist(), strict=True))
+        for host, count in zip(hosts.tolist(), counts.tolist(), strict=True):
+            left[host] -= count
+            if not left[host]:
+                del left[host]
+            if self._on is not None:
+                self._on[host][running] = left.get(host, 0)
+                if host not in left:
+                    del self._on[host][running]
+        running.hosts, running.counts = np.array([*left], dtype=np.int64), np.array([*left.values()], dtype=np.int64)
+        if not left:
+            del self._running[running]
+
     def _leave(self, running: Running, why: Event, hosts: IntArray, counts: IntArray) -> None:
         """Give back the room of containers and say so."""
-        tasks = self.ledger.release(running.task, hosts, counts)
+        self._say_left(running, why, hosts, counts, self.ledger.release(running.task, hosts, counts))
+
+    def _say_left(self, running: Running, why: Event, hosts: IntArray, counts: IntArray, tasks: int) -> None:
+        """Write that containers gave back their room, and tell who watches."""
         now, job = self.env.now, running.job
         self._log.say(
             now,
@@ -345,6 +378,34 @@ class Tank:
         )
         for ended in self._watchers:
             ended(running.scheduler, running.task, tasks)
+
+    def _submit_again(self, running: Running, tasks: int) -> None:
+        """Submit containers that ended before their time, from the beginning."""
+        job = running.job
+        again = Job(job.id, self.env.now, job.workload, (Group(running.task, tasks),), True, job.user, job.estimate_s)
+        self._submit(Arrival(again, (running.run_s,)))
+
+    def _evict(self, outcome: Outcome) -> None:
+        """End those who must make room for what was granted, and submit them again."""
+        assert self._on is not None
+        going: dict[Running, list[tuple[int, int]]] = {}
+        for host, short, highest in outcome.evictions:
+            there = [(running, n) for running, n in self._on[host].items() if running.task.priority <= highest]
+            counts = victims(short, [Resident(running.task, running.since_s, n) for running, n in there])
+            for (running, _), count in zip(there, counts, strict=True):
+                if count:
+                    going.setdefault(running, []).append((host, count))
+        gone = [(running, *np.array(where).T) for running, where in going.items()]
+        # Written when all of them have gone: before, the books have more on a host than it holds.
+        tasks = [self.ledger.release(running.task, hosts, counts) for running, hosts, counts in gone]
+        for (running, hosts, counts), left in zip(gone, tasks, strict=True):
+            self._cut(running, hosts, counts)
+            self._say_left(running, Event.PREEMPTED, hosts, counts, left)
+            self._submit_again(running, left)
+        if self._options.audit:
+            assert self._preempt_gap is not None
+            went = [(running.task, hosts.tolist(), counts.tolist()) for running, hosts, counts in gone]
+            check_evictions(self.snapshot(), outcome.accepted, went, self._preempt_gap)
 
     # -- hosts ----------------------------------------------------------------------------------------------
 
@@ -368,15 +429,11 @@ class Tank:
             gone = running.hosts == host
             if not gone.any():
                 continue
-            counts = running.counts[gone]
-            running.hosts, running.counts = running.hosts[~gone], running.counts[~gone]
-            if not running.hosts.size:
-                del self._running[running]
-            self._leave(running, Event.KILLED, np.array([host]), counts)
+            hosts, counts = running.hosts[gone], running.counts[gone]
+            self._cut(running, hosts, counts)
+            self._leave(running, Event.KILLED, hosts, counts)
             if self._options.restart_lost:
-                job = running.job
-                again = Job(job.id, self.env.now, job.workload, (Group(running.task, int(counts.sum())),), True)
-                self._submit(Arrival(again, (running.run_s,)))
+                self._submit_again(running, int(counts.sum()))
 
     # -- looking --------------------------------------------------------------------------------------------
 

@@ -70,6 +70,7 @@ class Metrics:
         self._schedulers: defaultdict[str, _Thinking] = defaultdict(_Thinking)
         self._first_s: float | None = None
         self._last_end_s: float | None = None
+        self._lost_s = 0.0
         self._at_s = 0.0
         self._level = np.zeros(4 * len(self._resources))
         self._integral = np.zeros(4 * len(self._resources))
@@ -98,10 +99,12 @@ class Metrics:
                     scheduler.conflicted_claims += row.conflicted
                 tasks[Event.STARTED] += row.tasks
                 self._scheduled += row.remaining == 0 and not row.again
-            elif event is Event.FINISHED or event is Event.KILLED:
+            elif event is Event.FINISHED or event is Event.KILLED or event is Event.PREEMPTED:
                 if row.scheduler:
                     tasks[event] += row.tasks
                     self._last_end_s = row.t_s
+                    if event is not Event.FINISHED:
+                        self._lost_s += row.tasks * row.seconds
             elif event is Event.SUBMITTED or event is Event.INFEASIBLE:
                 jobs[event] += not row.again
                 tasks[event] += row.tasks
@@ -130,6 +133,7 @@ class Metrics:
         """Give the metrics of a run that ended at `horizon_s`; by name, as in the README's table."""
         jobs, tasks = self._jobs, self._tasks
         submitted = jobs[Event.SUBMITTED] + jobs[Event.INFEASIBLE]
+        killed = tasks[Event.KILLED] + tasks[Event.PREEMPTED]
         metrics: dict[str, Metric] = {
             "horizon_s": horizon_s,
             "jobs_submitted": submitted,
@@ -141,8 +145,10 @@ class Metrics:
             "tasks_submitted": tasks[Event.SUBMITTED] + tasks[Event.INFEASIBLE],
             "tasks_scheduled": tasks[Event.STARTED],
             "tasks_finished": tasks[Event.FINISHED],
-            "tasks_killed": tasks[Event.KILLED],
-            "tasks_running": tasks[Event.STARTED] - tasks[Event.FINISHED] - tasks[Event.KILLED],
+            "tasks_killed": killed,
+            "tasks_preempted": tasks[Event.PREEMPTED],
+            "lost_container_s": self._lost_s,
+            "tasks_running": tasks[Event.STARTED] - tasks[Event.FINISHED] - killed,
         }
         metrics |= self._wait_metrics()
         metrics |= self._scheduler_metrics(horizon_s)

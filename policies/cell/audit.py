@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from policies.cell.claims import Claims
 from policies.cell.view import ClusterView
 from policies.requests import Task
 
@@ -55,3 +56,44 @@ def check(
         booked, real = int(view.containers[host]), containers.pop(host, 0)
         assert booked == real, f"host {host}: {booked} containers are booked, {real} run"
     assert not containers, f"containers on hosts that the cell does not have: {containers}"
+
+
+def check_evictions(
+    view: ClusterView,
+    came: Iterable[Claims],
+    went: Iterable[tuple[Task, Sequence[int], Sequence[int]]],
+    gap: int,
+) -> None:
+    """Assert that containers had to go only for more important ones, and that none of them could have stayed.
+
+    Parameters
+    ----------
+    view : ClusterView
+        The books, those who came and went included.
+    came : iterable of Claims
+        What a transaction was granted.
+    went : iterable of (task, hosts, counts)
+        Who was ended to make room for it.
+    gap : int
+        By how much less important they must be.
+
+    Raises
+    ------
+    AssertionError
+        With a sentence that says on which host somebody was wronged.
+    """
+    highest: dict[int, int] = {}
+    for claims in came:
+        for host in map(int, claims.hosts):
+            highest[host] = max(highest.get(host, claims.task.priority), claims.task.priority)
+    for task, hosts, counts in went:
+        for host, count in zip(map(int, hosts), map(int, counts), strict=True):
+            assert count > 0, f"host {host}: {count} containers of a kind are said to have made room"
+            assert host in highest, f"host {host}: containers were ended where nobody came"
+            by = highest[host] - task.priority
+            assert by >= gap, f"host {host}: priority {task.priority} made room for {highest[host]}, a gap of {by}"
+            needs = {field.split("_")[0]: amount for field, amount in task.need._asdict().items()}
+            lacks = [name for row, name in enumerate(view.resources) if view.free[row][host] < needs[name]]
+            assert lacks, (
+                f"host {host}: a container of priority {task.priority} was ended although it could have stayed"
+            )

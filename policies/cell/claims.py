@@ -6,7 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from policies.arrays import IntArray
-from policies.requests import Task
+from policies.requests import Resources, Task
 
 
 class Conflict(Enum):
@@ -61,9 +61,36 @@ class Claims(NamedTuple):
         )
 
 
+class Eviction(NamedTuple):
+    """Room that the world must make on a host, since more was granted there than is free.
+
+    Attributes
+    ----------
+    host : int
+        Where.
+    short : Resources
+        What the host has too little of now that the newcomers are in the books; 0 where they ask for nothing.
+    highest : int
+        Containers of this priority and lower ones may go; enough of them are there.
+
+    Notes
+    -----
+    The books say what is missing in all, not what one transaction added, and room stays taken until the world
+    confirms that a container ended. So where ending takes time, nothing else is needed: meanwhile the host has less
+    than nothing free, and only those may claim there who may evict as well. The world deducts from `short` what
+    those hold that it already told to end, chooses among the others (`policies.cell.preemption.victims`), and
+    starts the newcomers when nothing is missing any longer.
+    """
+
+    host: int
+    short: Resources
+    highest: int
+
+
 class Outcome(NamedTuple):
     """What became of a transaction."""
 
     accepted: tuple[Claims, ...]  # as granted: possibly fewer containers than were claimed
     placed: int  # containers granted
     conflicted: int  # containers whose claim failed its test; under gang all of the transaction
+    evictions: tuple[Eviction, ...] = ()  # room that must be made for those granted, each host once

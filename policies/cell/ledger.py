@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -95,6 +95,10 @@ class Ledger:
         seen = self._stamps.take(hosts, axis=1)
         return Claims(task, hosts, counts, seen, self._serial, int(np.add.reduce(counts)), group)
 
+    def preemptable(self, priority: int) -> Iterator[IntArray]:
+        """Yield what may be taken from others for a container of this priority: in these books, nothing."""
+        return iter(())
+
     # -- changing -------------------------------------------------------------------------------------------
 
     def commit(self, transaction: Sequence[Claims], conflict: Conflict, commit: Commit) -> Outcome:
@@ -183,11 +187,15 @@ class Ledger:
 
     def _still_holding(self, view: ClusterView, claims: Claims, conflict: Conflict) -> Claims:
         """Give the part of a claim that passes its test."""
-        counts = np.minimum(claims.counts, view.slots(claims.task, claims.hosts))
+        counts = np.minimum(claims.counts, self._room(view, claims))
         if conflict is not Conflict.FINE:
             row = 1 if conflict is Conflict.COARSE else 0
             counts[self._stamps[row].take(claims.hosts) != claims.seen[row]] = 0
         return claims.only(counts)
+
+    def _room(self, view: ClusterView, claims: Claims) -> IntArray:
+        """Say how many containers of a claim each of its hosts could hold."""
+        return view.slots(claims.task, claims.hosts)
 
     def _come(self, task: Task, hosts: IntArray, counts: IntArray, tasks: int) -> None:
         steps = self._steps.get(task) or self._learn(task)

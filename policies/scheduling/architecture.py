@@ -60,20 +60,38 @@ class Architecture:
         How the schedulers of one cell get along: given the user's settings and the world, once for each run.
     single : bool
         Whether a group is always one scheduler, whatever the settings say.
+    preempt_gap : int, optional
+        Containers whose priority is lower by at least this much may be ended to make room. None: nobody's.
     """
 
     group: Callable[[str], str]
     concurrencies: Callable[[Settings, Clock, Cell], Concurrencies]
     single: bool = False
+    preempt_gap: int | None = None
 
 
-def monolithic() -> Architecture:
-    """One scheduler for all jobs; multi-path where decision times differ between workload classes."""
+def monolithic(preempt: bool = False, preempt_gap: int = 1) -> Architecture:
+    """One scheduler for all jobs; multi-path where decision times differ between workload classes.
+
+    Parameters
+    ----------
+    preempt, preempt_gap : bool, int
+        As in `shared_state`.
+    """
+    gap = _gap("monolithic", preempt, preempt_gap)
 
     def concurrencies(settings: Settings, clock: Clock, cell: Cell) -> Concurrencies:
-        return lambda scheduler: Exclusive(settings.commit)
+        return lambda scheduler: Exclusive(settings.commit, preempts=preempt)
 
-    return Architecture(group=lambda workload: "all", concurrencies=concurrencies, single=True)
+    return Architecture(group=lambda workload: "all", concurrencies=concurrencies, single=True, preempt_gap=gap)
+
+
+def _gap(architecture: str, preempt: bool, preempt_gap: int) -> int | None:
+    if preempt_gap < 1:
+        raise UserError(f"{architecture}: preempt_gap must be at least 1")
+    if preempt_gap > 1 and not preempt:
+        raise UserError(f"{architecture}: preempt_gap means something only with preempt=true")
+    return preempt_gap if preempt else None
 
 
 def partitioned(**shares: float) -> Architecture:
@@ -136,21 +154,28 @@ def two_level(
     return Architecture(group=lambda workload: workload, concurrencies=concurrencies)
 
 
-def shared_state(count_releases: bool = False) -> Architecture:
+def shared_state(count_releases: bool = False, preempt: bool = False, preempt_gap: int = 1) -> Architecture:
     """Schedulers per workload class that all see the whole cell and claim optimistically (Omega).
 
     Parameters
     ----------
     count_releases : bool
         Whether coarse conflict detection counts what ended on a host as a change, too.
+    preempt : bool
+        Whether a job that finds too little free room may take that of containers of lower priority, which are ended
+        and submitted again. Of a conflict the higher priority then comes out the winner.
+    preempt_gap : int
+        By how much a priority must be lower.
     """
+    gap = _gap("shared-state", preempt, preempt_gap)
 
     def concurrencies(settings: Settings, clock: Clock, cell: Cell) -> Concurrencies:
         coarse = settings.conflict is Conflict.COARSE and count_releases
-        optimistic = Optimistic(Conflict.COARSE_WITH_RELEASES if coarse else settings.conflict, settings.commit)
+        conflict = Conflict.COARSE_WITH_RELEASES if coarse else settings.conflict
+        optimistic = Optimistic(conflict, settings.commit, preempt)
         return lambda scheduler: optimistic
 
-    return Architecture(group=lambda workload: workload, concurrencies=concurrencies)
+    return Architecture(group=lambda workload: workload, concurrencies=concurrencies, preempt_gap=gap)
 
 
 def partial_sync(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from policies.arrays import IntArray
-from policies.cell import Claims, Commit, Conflict
+from policies.cell import Claims, ClusterView, Commit, Conflict
 from policies.scheduling.world import Process
 
 if TYPE_CHECKING:
@@ -34,16 +34,21 @@ class Exclusive:
         Whether part of a job may be placed.
     hosts : ndarray of int, optional
         The scheduler's own part of the cell; all of it by default.
+    preempts : bool
+        Whether less important containers may have to make room; only for a scheduler of the whole cell.
     """
 
     commit: Commit = Commit.INCREMENTAL
     hosts: IntArray | None = None
+    preempts: bool = False
 
     def place(self, scheduler: Scheduler, pending: Pending) -> Process:
         """Try once to place what is left of a job."""
         yield scheduler.clock.timeout(scheduler.begin(pending))
         view = scheduler.cell.snapshot()
         transaction = scheduler.plan(pending, view if self.hosts is None else view.part(self.hosts))
+        if self.preempts:
+            transaction += in_place_of_others(scheduler, pending, view, transaction)
         if worth_claiming(transaction, pending, self.commit):
             outcome = yield scheduler.cell.commit(pending, transaction, Conflict.FINE, self.commit)
             pending.granted(outcome)
@@ -52,21 +57,61 @@ class Exclusive:
 
 @dataclass(frozen=True, slots=True)
 class Optimistic:
-    """Others claim meanwhile: decide on a snapshot taken before thinking, and see at commit what still holds."""
+    """Others claim meanwhile: decide on a snapshot taken before thinking, and see at commit what still holds.
+
+    Attributes
+    ----------
+    conflict, commit : Conflict, Commit
+        How claims are judged.
+    preempts : bool
+        Whether less important containers may have to make room.
+    """
 
     conflict: Conflict = Conflict.FINE
     commit: Commit = Commit.INCREMENTAL
+    preempts: bool = False
 
     def place(self, scheduler: Scheduler, pending: Pending) -> Process:
         """Try once to place what is left of a job."""
         think_s = scheduler.begin(pending)
         # The decision depends on the snapshot alone, so it may be made at once and kept for the thinking time.
-        transaction = scheduler.plan(pending, scheduler.cell.snapshot())
+        view = scheduler.cell.snapshot()
+        transaction = scheduler.plan(pending, view)
+        if self.preempts:
+            transaction += in_place_of_others(scheduler, pending, view, transaction)
         yield scheduler.clock.timeout(think_s)
         if worth_claiming(transaction, pending, self.commit):
             outcome = yield scheduler.cell.commit(pending, transaction, self.conflict, self.commit)
             pending.granted(outcome)
         scheduler.settle(pending)
+
+
+def in_place_of_others(
+    scheduler: Scheduler, pending: Pending, view: ClusterView, planned: list[Claims]
+) -> list[Claims]:
+    """Decide where that goes for which `planned` found no room, as if less important containers were not there.
+
+    The least important are looked away from first, in the whole cell: whoever is evicted need not evict in turn if it
+    could have been somebody lower.
+    """
+    left = list(pending.left)
+    for claims in planned:
+        left[claims.group] -= claims.tasks
+    if not any(left):
+        return []
+    for claims in planned:
+        view = view.after(claims.task, claims.hosts, claims.counts)
+    more: list[Claims] = []
+    for number, group in enumerate(pending.job.groups):
+        for taken in scheduler.cell.preemptable(group.task.priority) if left[number] else ():
+            only = [count if other == number else 0 for other, count in enumerate(left)]
+            for claims in scheduler.plan(pending, view.with_free(view.free + taken), only):
+                more.append(claims)
+                left[number] -= claims.tasks
+                view = view.after(claims.task, claims.hosts, claims.counts)
+            if not left[number]:
+                break
+    return more
 
 
 def worth_claiming(transaction: list[Claims], pending: Pending, commit: Commit) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Protocol
 
 from policies.arrays import IntArray
@@ -45,8 +45,18 @@ class Cell(Protocol):
         """Write down what was decided on the present snapshot."""
         ...
 
+    def preemptable(self, priority: int) -> Iterator[IntArray]:
+        """Yield what may be taken from others for a container of this priority, shape (n_resources, n_hosts).
+
+        First what the least important hold, then what they and the next hold, and so on.
+        """
+        ...
+
     def commit(self, pending: Any, transaction: Sequence[Claims], conflict: Conflict, commit: Commit) -> Any:
-        """Ask for a transaction; gives an event whose value is the `Outcome`. What is granted starts."""
+        """Ask for a transaction; gives an event whose value is the `Outcome`. What is granted starts.
+
+        If it was granted room that others hold (`Outcome.evictions`), those are ended before, and submitted again.
+        """
         ...
 
     def watch(self, ended: Callable[[str, Task, int], None]) -> None:

@@ -127,6 +127,23 @@ def test_the_metrics_that_scripts_rely_on_are_there(jobs):
     assert monolithic["metrics"]["tasks_finished"] == 6
 
 
+def test_an_important_job_takes_room_where_that_is_asked_for(tmp_path):
+    jobs = tmp_path / "jobs.csv"
+    jobs.write_text(f"{HEADER},priority\nlow,0,batch,12,100,4,1000,0\nhigh,50,service,3,10,4,1000,9\n")
+    names = (
+        "monolithic",
+        "monolithic:preempt=true",
+        "shared-state:preempt=true,preempt_gap=9",
+        "shared-state:preempt=true,preempt_gap=10",
+    )
+    chosen = [word for name in names for word in ("--architecture", name)]
+
+    runs = run_json("--trace", jobs, "--hosts", 3, "--host-cpus", 16, "--policy", "spread", *chosen)
+
+    assert [run["metrics"]["tasks_preempted"] for run in runs] == [0, 3, 3, 0]
+    assert [run["metrics"]["tasks_finished"] for run in runs] == [15] * 4
+
+
 def test_a_results_directory_holds_what_was_asked_and_what_came_of_it(jobs, tmp_path):
     out = tmp_path / "out"
     towtank("run", "--trace", jobs, "--hosts", 3, "--policy", "spread", "--out", out, "--detail", "tasks")
