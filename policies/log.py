@@ -56,6 +56,7 @@ class Row(NamedTuple):
         Containers of the job that have no host afterwards; -1 where that does not change.
     seconds : float
         ATTEMPTED: how long the scheduler will think. STARTED, FINISHED, KILLED: for how long they run or ran.
+        SUBMITTED: how long a MapReduce job runs with the workers it asks for; 0 for other jobs.
     age_s : float
         How long ago the job was submitted.
     host : int

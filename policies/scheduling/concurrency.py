@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from policies.arrays import IntArray
-from policies.cell import Claims, Commit, Conflict
+from policies.cell import Claims, ClusterView, Commit, Conflict
 from policies.scheduling.world import Process
 
 if TYPE_CHECKING:
@@ -41,13 +41,16 @@ class Exclusive:
 
     def place(self, scheduler: Scheduler, pending: Pending) -> Process:
         """Try once to place what is left of a job."""
-        yield scheduler.clock.timeout(scheduler.begin(pending))
-        view = scheduler.cell.snapshot()
-        transaction = scheduler.plan(pending, view if self.hosts is None else view.part(self.hosts))
+        yield scheduler.clock.timeout(scheduler.begin(pending, self._look(scheduler)))
+        transaction = scheduler.plan(pending, self._look(scheduler))
         if worth_claiming(transaction, pending, self.commit):
             outcome = yield scheduler.cell.commit(pending, transaction, Conflict.FINE, self.commit)
             pending.granted(outcome)
         scheduler.settle(pending)
+
+    def _look(self, scheduler: Scheduler) -> ClusterView:
+        view = scheduler.cell.snapshot()
+        return view if self.hosts is None else view.part(self.hosts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,10 @@ class Optimistic:
 
     def place(self, scheduler: Scheduler, pending: Pending) -> Process:
         """Try once to place what is left of a job."""
-        think_s = scheduler.begin(pending)
+        view = scheduler.cell.snapshot()
+        think_s = scheduler.begin(pending, view)
         # The decision depends on the snapshot alone, so it may be made at once and kept for the thinking time.
-        transaction = scheduler.plan(pending, scheduler.cell.snapshot())
+        transaction = scheduler.plan(pending, view)
         yield scheduler.clock.timeout(think_s)
         if worth_claiming(transaction, pending, self.commit):
             outcome = yield scheduler.cell.commit(pending, transaction, self.conflict, self.commit)
@@ -70,7 +74,7 @@ class Optimistic:
 
 
 def worth_claiming(transaction: list[Claims], pending: Pending, commit: Commit) -> bool:
-    """Say whether there is something to commit; a gang is the whole job, whatever the snapshot had room for."""
+    """Say whether there is something to commit; a gang is all that was asked for, however little room there was."""
     if commit is Commit.GANG:
-        return sum(claims.tasks for claims in transaction) == pending.job.tasks
+        return sum(claims.tasks for claims in transaction) >= pending.job.tasks
     return bool(transaction)
