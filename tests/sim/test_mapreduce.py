@@ -80,8 +80,17 @@ def test_a_scheduler_thinks_about_extra_workers_too():
     assert attempt.seconds == 1.0 + 0.5 * 8
 
 
+def test_in_an_offer_a_scheduler_aims_at_what_earlier_jobs_left_of_it():
+    both = [arrival(name, 0.0, 2, program=WIDE) for name in ("a", "b")]
+    rows, _ = replay(both, RelativeJobSize(3.0), "two-level", decision_time=DecisionTime(1.0, 0.5))
+
+    # Six of the eight cores and then the other two.
+    assert [(row.job, row.seconds) for row in of(rows, Event.ATTEMPTED)] == [("a", 4.0), ("b", 2.0)]
+
+
 def test_jobs_as_requested_gain_nothing_and_others_are_no_mapreduce_jobs():
-    _, as_requested = replay([arrival("a", 0.1, 2, program=WIDE)], AsRequested())
+    one_by_one = [arrival(f"job{n}", 7.1 * n, 2, run_s=0.7, program=WIDE) for n in range(9)]
+    _, as_requested = replay(one_by_one, AsRequested())
     _, none_there = replay([arrival("a", 0.1, 2)], MaxParallelism())
 
     assert as_requested["mapreduce_speedup_mean"] == pytest.approx(1.0)
@@ -104,9 +113,9 @@ def test_workers_of_unlike_run_times_are_refused():
 # -- conflicts and partial room -----------------------------------------------------------------------------------
 
 
-def beside(rival_tasks, **chosen):
+def beside(rival_tasks, rival_s=5.0, **chosen):
     """Job a, two workers, decides at the same time as a rival that is first to claim; eight cores."""
-    rival = arrival("rival", 0.0, rival_tasks, run_s=5.0, workload="service")
+    rival = arrival("rival", 0.0, rival_tasks, rival_s, workload="service")
     return replay([rival, arrival("a", 0.0, 2, program=WIDE)], MaxParallelism(), "shared-state", **chosen)
 
 
@@ -131,13 +140,14 @@ def test_a_gang_is_the_requested_workers():
     assert [row.tasks for row in of(rows, Event.STARTED, "a")] == [8]
 
 
-def test_once_a_part_is_placed_the_rest_comes_as_requested():
-    rows, metrics = beside(7)
+@pytest.mark.parametrize("rival_s", [5.0, 50.0])
+def test_once_a_part_is_placed_the_rest_comes_as_requested(rival_s):
+    # The second worker starts while the first runs, or after it ended.
+    rows, metrics = beside(7, rival_s)
 
     started = of(rows, Event.STARTED, "a")
     assert [(row.tasks, row.seconds) for row in started] == [(1, 12.0), (1, 12.0)]
     assert metrics["mapreduce_extra_tasks"] == 0
-    # The second worker comes later: the job takes longer than one whose workers start together.
     assert metrics["mapreduce_speedup_p50"] == pytest.approx(12.0 / (started[1].t_s + 12.0 - started[0].t_s))
 
 
