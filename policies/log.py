@@ -58,6 +58,7 @@ class Row(NamedTuple):
     seconds : float
         ATTEMPTED: how long the scheduler will think. STARTED: for how long they run. FINISHED, KILLED, PREEMPTED: for
         how long they ran.
+        SUBMITTED: how long a MapReduce job runs with the workers it asks for; 0 for other jobs.
     age_s : float
         How long ago the job was submitted.
     host : int

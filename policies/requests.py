@@ -76,6 +76,11 @@ class MapReduce(NamedTuple):
         reducing_s = self.reduce_s * self.reduces / min(workers, self.reduces) if self.reduces else 0.0
         return self.map_s * self.maps / min(workers, self.maps) + reducing_s
 
+    @property
+    def most_workers(self) -> int:
+        """How many workers still make it shorter: one more would have nothing to do, or nothing that takes time."""
+        return max(self.maps if self.map_s else 1, self.reduces if self.reduce_s else 1)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:

@@ -235,9 +235,12 @@ class Tank:
                     remaining=job.tasks,
                 )
                 return
+        as_requested_s = 0.0 if job.mapreduce is None else _as_requested_s(arrival)
         pending = self._dispatcher.submit(job)
         self._waiting[job] = Waiting(pending, arrival.run_s, [0] * len(job.groups))
-        self._say_of(pending, Event.SUBMITTED, tasks=pending.unplaced, remaining=pending.unplaced)
+        self._say_of(
+            pending, Event.SUBMITTED, tasks=pending.unplaced, remaining=pending.unplaced, seconds=as_requested_s
+        )
 
     def _fits_on_some_host(self, task: Task) -> bool:
         fits = self._fits_somewhere.get(task)
@@ -250,8 +253,8 @@ class Tank:
 
     def commit(self, pending: Pending, transaction: Sequence[Claims], conflict: Conflict, commit: Commit) -> Any:
         """Ask the books for a transaction and start what is granted."""
-        outcome = self.ledger.commit(transaction, conflict, commit)
-        remaining = pending.unplaced - outcome.placed
+        outcome = self.ledger.commit(transaction, conflict, commit, pending.unplaced)
+        remaining = max(pending.unplaced - outcome.placed, 0)  # less than none: extra workers came
         self._say_of(
             pending,
             Event.CONFLICTED if outcome.conflicted else Event.COMMITTED,
@@ -262,6 +265,8 @@ class Tank:
         if outcome.evictions:
             self._evict(outcome)
         _, run_s, used = self._waiting[pending.job]
+        if outcome.placed > pending.unplaced:
+            run_s = _run_s_with(outcome.placed, pending.job, run_s)
         for claims in outcome.accepted:
             begin = used[claims.group]
             used[claims.group] = begin + claims.tasks
@@ -467,6 +472,30 @@ class Tank:
             for kind in (False, True)
         )
         check(self.snapshot(), running, recorded)
+
+
+def _as_requested_s(arrival: Arrival) -> float:
+    """Give the run time of a MapReduce job's workers when there are as many as it asks for, in seconds.
+
+    Raises
+    ------
+    ValueError
+        If they have several: workers are alike and share the work equally.
+    """
+    (run_s,) = arrival.run_s
+    if not isinstance(run_s, float):
+        raise ValueError(f"job {arrival.job.id!r}: MapReduce workers have one run time, not one each")
+    return run_s
+
+
+def _run_s_with(workers: int, job: Job, as_requested_s: tuple[RunTime, ...]) -> tuple[RunTime, ...]:
+    """Give the run times of a MapReduce job that has more workers than it asked for.
+
+    The trace knows how long it ran with those it asked for; by how much more workers shorten that, says the model.
+    """
+    assert job.mapreduce is not None
+    shorter = job.mapreduce.run_s(workers) / job.mapreduce.run_s(job.tasks)
+    return tuple(run_s * shorter for run_s in as_requested_s)
 
 
 def _by_run_time(each: IntArray, run_s: RunTime) -> Iterator[tuple[IntArray, IntArray, float]]:

@@ -23,7 +23,7 @@ class Arrival(NamedTuple):
     """A job and what the future holds for it."""
 
     job: Job
-    run_s: tuple[RunTime, ...]  # one entry per group of the job
+    run_s: tuple[RunTime, ...]  # one entry per group; of a MapReduce job one number, with the workers it asks for
 
 
 class Recorded(NamedTuple):

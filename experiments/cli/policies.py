@@ -11,10 +11,10 @@ import click
 
 @click.command(epilog="Example: towtank policies")
 def policies() -> None:
-    """List the placement policies and architectures, with their parameters."""
+    """List the placement policies, architectures and sizings of MapReduce jobs, with their parameters."""
     from experiments.running.choices import parameters_of
     from policies.placement import BUILT_IN
-    from policies.scheduling import ARCHITECTURES
+    from policies.scheduling import ARCHITECTURES, SIZINGS
 
     def listing(title: str, entries: dict[str, Callable[..., Any]]) -> None:
         click.echo(title)
@@ -30,6 +30,8 @@ def policies() -> None:
     listing("Architectures (--architecture):", dict(ARCHITECTURES))
     click.echo()
     listing("Placement policies (--policy):", dict(BUILT_IN))
+    click.echo()
+    listing("Workers of a MapReduce job (--mapreduce):", dict(SIZINGS))
     click.echo(
         "\nParameters are written behind the name: power-of-d:d=3,score=binpack\n"
         "An own policy is a function in a file: --policy path/to/mine.py:my_score"

@@ -120,6 +120,13 @@ Examples:
     help="Keep the claims that hold, or all or nothing.",
 )
 @click.option(
+    "--mapreduce",
+    default=DEFAULT.mapreduce,
+    show_default=True,
+    metavar="NAME",
+    help="How many workers a MapReduce job gets; extra ones take idle room alone. See `towtank policies`.",
+)
+@click.option(
     "--contention",
     type=click.Choice(["on", "off"]),
     default="off",
@@ -205,6 +212,7 @@ def _check(study: Study) -> None:
         choices.architecture(name)
     for name in study.policies:
         choices.policy(name)
+    choices.sizing(study.mapreduce)
     if study.until_s is not None and study.until_s <= 0:
         raise UserError("--until must be more than 0")
     if not 0 < study.host_cpus < inf or study.host_memory_bytes <= 0:
@@ -237,6 +245,8 @@ def _print(study: Study, results: list[Result]) -> None:
     seen = {name.partition(".")[2] for name in first if name.startswith("wait_mean_s.")}
     for workload in sorted(set(study.schedulers or ()) - seen):
         click.echo(f"note: --schedulers names {workload}, and no job is of that class")
+    if study.mapreduce != DEFAULT.mapreduce and "mapreduce_jobs" not in first:
+        click.echo(f"note: --mapreduce {study.mapreduce}: none of the jobs is a MapReduce job")
     infeasible = first["jobs_infeasible"]
     if infeasible:
         click.echo(f"note: {infeasible} jobs ask for more than any host has; they were turned away")
@@ -252,5 +262,5 @@ def _print(study: Study, results: list[Result]) -> None:
     console.print()
     if len(study.seeds) > 1:
         console.print(f"Means of {len(study.seeds)} seeds with their 95 % t-intervals.", style="dim")
-    for line in legend():
+    for line in legend(results):
         console.print(line, style="dim")

@@ -38,6 +38,72 @@ class _Thinking:
         return None if self.with_conflict else 0.0
 
 
+#: Start and end of a job are rounded, and so is their difference: a speed-up by less than this is none.
+ROUNDING = 1e-6
+
+
+class _MapReduceJob:
+    """A MapReduce job from its submission to its end."""
+
+    __slots__ = ("as_requested_s", "began_s", "requested", "running", "started")
+
+    def __init__(self, requested: int, as_requested_s: float) -> None:
+        self.requested, self.as_requested_s = requested, as_requested_s
+        self.started = self.running = 0
+        self.began_s = 0.0
+
+
+class _Speedups:
+    """How much sooner MapReduce jobs end than with the workers they asked for."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, _MapReduceJob] = {}  # those that go on and were not disturbed
+        self._there_are = False
+        self._extra_tasks = 0
+        self._speedups: list[float] = []
+
+    def submitted(self, row: Row) -> None:
+        """Take note of a job of which it is known how long it runs as requested."""
+        self._there_are = True
+        self.jobs[row.job] = _MapReduceJob(row.tasks, row.seconds)
+
+    def started(self, row: Row) -> None:
+        """Take note that workers of a job run."""
+        job = self.jobs[row.job]
+        if not job.started:
+            job.began_s = row.t_s
+        self._extra_tasks += max(min(job.started + row.tasks - job.requested, row.tasks), 0)
+        job.started += row.tasks
+        job.running += row.tasks
+
+    def finished(self, row: Row) -> None:
+        """Take note that workers of a job are done; the job is if they were the last."""
+        job = self.jobs[row.job]
+        job.running -= row.tasks
+        if not job.running and job.started >= job.requested:
+            del self.jobs[row.job]
+            if row.t_s > job.began_s:
+                self._speedups.append(job.as_requested_s / (row.t_s - job.began_s))
+
+    def disturbed(self, row: Row) -> None:
+        """Forget a job of which containers were killed, or that was given up: its length says nothing."""
+        self.jobs.pop(row.job, None)
+
+    def result(self) -> dict[str, Metric]:
+        """Give the metrics; none where no job was a MapReduce job."""
+        if not self._there_are:
+            return {}
+        known = np.array(self._speedups)
+        return {
+            "mapreduce_jobs": known.size,
+            "mapreduce_extra_tasks": self._extra_tasks,
+            "mapreduce_gained": float((known > 1 + ROUNDING).mean()) if known.size else None,
+            "mapreduce_speedup_mean": float(known.mean()) if known.size else None,
+            "mapreduce_speedup_p50": _quantile(known, 0.5) if known.size else None,
+            "mapreduce_speedup_p80": _quantile(known, 0.8) if known.size else None,
+        }
+
+
 def _quantile(values: FloatArray, share: float) -> float:
     """Give a quantile, interpolated linearly as NumPy's, whose own would import masked arrays for it."""
     ordered = np.sort(values)
@@ -75,14 +141,19 @@ class Metrics:
         self._level = np.zeros(4 * len(self._resources))
         self._integral = np.zeros(4 * len(self._resources))
         self._ranges: Looks[FloatArray] = Looks()
+        self._mapreduce = _Speedups()
 
     def __call__(self, rows: list[Row]) -> None:
         """Take a batch of rows."""
         self._integrate(np.array([row[0] for row in rows]), np.array([row.levels for row in rows]))
         jobs, tasks, schedulers = self._jobs, self._tasks, self._schedulers
+        mapreduce = self._mapreduce
+        mapreduce_jobs = mapreduce.jobs
         for row in rows:
             event = row[1]
             if event is Event.STARTED:
+                if mapreduce_jobs and row.job in mapreduce_jobs:
+                    mapreduce.started(row)
                 continue
             if event is Event.ATTEMPTED:
                 scheduler = schedulers[row.scheduler]
@@ -105,9 +176,13 @@ class Metrics:
                     self._last_end_s = row.t_s
                     if event is not Event.FINISHED:
                         self._lost_s += row.tasks * row.seconds
+                    if mapreduce_jobs and row.job in mapreduce_jobs:
+                        (mapreduce.finished if event is Event.FINISHED else mapreduce.disturbed)(row)
             elif event is Event.SUBMITTED or event is Event.INFEASIBLE:
                 jobs[event] += not row.again
                 tasks[event] += row.tasks
+                if row.seconds:
+                    mapreduce.submitted(row)
                 if self._first_s is None:
                     self._first_s = row.t_s
             elif event is Event.UNATTEMPTED:
@@ -115,6 +190,7 @@ class Metrics:
                 self._waits[row.workload].append(row.age_s)
             elif event is Event.ABANDONED:
                 jobs[event] += not row.again
+                mapreduce.disturbed(row)
             elif event is Event.SCHEDULER:
                 schedulers[row.scheduler]  # it counts even if it never thinks
             elif event is Event.SAMPLED:
@@ -153,6 +229,7 @@ class Metrics:
         metrics |= self._wait_metrics()
         metrics |= self._scheduler_metrics(horizon_s)
         metrics |= self._level_metrics(horizon_s)
+        metrics |= self._mapreduce.result()
         # Nothing slows a container down while contention is off.
         metrics["slowdown_mean"] = metrics["slowdown_p99"] = 1.0 if tasks[Event.FINISHED] else None
         ended = self._last_end_s is not None and self._first_s is not None

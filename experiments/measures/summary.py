@@ -66,6 +66,22 @@ COLUMNS = (
     Column("memory", "the same for memory", lambda m: m.get("memory_imbalance"), lambda value: f"{value:.2f}"),
 )
 
+#: Where there are MapReduce jobs.
+MAPREDUCE_COLUMNS = (
+    Column(
+        "speed-up p80",
+        "run time with the workers a MapReduce job asked for / its real one; a fifth of these jobs gained more",
+        lambda m: m.get("mapreduce_speedup_p80"),
+        lambda value: f"{value:.2f}",
+    ),
+)
+
+
+def columns(results: Sequence[Result]) -> tuple[Column, ...]:
+    """Give the columns that say something about these results."""
+    mapreduce = any("mapreduce_jobs" in result.metrics for result in results)
+    return COLUMNS + MAPREDUCE_COLUMNS if mapreduce else COLUMNS
+
 
 def table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
     """Give the headings and rows of the table: one row for each architecture and policy, means over seeds.
@@ -75,16 +91,17 @@ def table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
     groups: dict[tuple[str, str], list[dict[str, Metric]]] = {}
     for result in results:
         groups.setdefault(result.key[:2], []).append(result.metrics)
+    shown = columns(results)
     rows = [
-        [*names, *(_cell(column, [column.value(metrics) for metrics in runs]) for column in COLUMNS)]
+        [*names, *(_cell(column, [column.value(metrics) for metrics in runs]) for column in shown)]
         for names, runs in groups.items()
     ]
-    return ["architecture", "policy", *(column.heading for column in COLUMNS)], rows
+    return ["architecture", "policy", *(column.heading for column in shown)], rows
 
 
-def legend() -> list[str]:
+def legend(results: Sequence[Result]) -> list[str]:
     """Explain the columns, a line each."""
-    return [f"{column.heading}: {column.meaning}" for column in COLUMNS]
+    return [f"{column.heading}: {column.meaning}" for column in columns(results)]
 
 
 def _cell(column: Column, values: Sequence[Metric]) -> str:

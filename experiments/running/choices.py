@@ -21,7 +21,8 @@ from policies.placement import BUILT_IN, Policy
 from policies.placement.catalogue import instantiate
 from policies.placement.placer import Checked
 from policies.requests import Task
-from policies.scheduling import ARCHITECTURES, Architecture
+from policies.scheduling import ARCHITECTURES, SIZINGS, Architecture
+from policies.scheduling.sizing import Sizing
 from traces.units import seconds
 
 ENTRY_POINTS = "towtank.policies"
@@ -61,6 +62,20 @@ def architecture(spec: str) -> Architecture:
     factory = ARCHITECTURES[name]
     made: Architecture = factory(**_parameters(spec, rest, factory))
     return made
+
+
+def sizing(spec: str) -> Sizing:
+    """Find by name how many workers MapReduce jobs get.
+
+    Raises
+    ------
+    UserError
+        With the nearest name, if there is none of that name, or if a parameter is wrong.
+    """
+    name, _, rest = spec.partition(":")
+    if name not in SIZINGS:
+        raise UserError(f"no sizing of MapReduce jobs is called {name!r}{nearest(name, SIZINGS)}")
+    return SIZINGS[name](**_parameters(spec, rest, SIZINGS[name]))
 
 
 def policy(spec: str) -> Choice:

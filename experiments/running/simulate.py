@@ -114,6 +114,7 @@ def settings_of(study: Study) -> Settings:
         decision_time=DecisionTime(study.t_job_s, study.t_task_s),
         conflict=Conflict(study.conflict),
         commit=Commit(study.commit),
+        sizing=choices.sizing(study.mapreduce),
     )
 
 

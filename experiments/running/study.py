@@ -54,6 +54,7 @@ class Study:
     t_task_s: float | Mapping[str, float] = 0.005
     conflict: str = "fine"
     commit: str = "incremental"
+    mapreduce: str = "as-requested"
     seeds: tuple[int, ...] = (1,)
     detail: Detail = Detail.JOBS
     on_bad_row: str = "stop"

@@ -21,7 +21,7 @@ class Commit(Enum):
     """What happens to a transaction of which some claims do not hold."""
 
     INCREMENTAL = "incremental"  # those that hold are kept
-    GANG = "gang"  # all or nothing
+    GANG = "gang"  # all or nothing; of a MapReduce job, all the workers it asked for
 
 
 class Claims(NamedTuple):

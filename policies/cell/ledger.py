@@ -101,7 +101,9 @@ class Ledger:
 
     # -- changing -------------------------------------------------------------------------------------------
 
-    def commit(self, transaction: Sequence[Claims], conflict: Conflict, commit: Commit) -> Outcome:
+    def commit(
+        self, transaction: Sequence[Claims], conflict: Conflict, commit: Commit, gang: int | None = None
+    ) -> Outcome:
         """Grant what still holds of a transaction.
 
         Parameters
@@ -112,6 +114,8 @@ class Ledger:
             When a claim holds no longer.
         commit : Commit
             Whether the claims that hold are kept when others do not.
+        gang : int, optional
+            How many containers make up a gang, any of those claimed; all of them by default.
 
         Returns
         -------
@@ -134,7 +138,7 @@ class Ledger:
                 if claims is not transaction[-1]:
                     view = view.after(granted.task, granted.hosts, granted.counts)
         placed = sum(claims.tasks for claims in accepted)
-        if placed < claimed and commit is Commit.GANG:
+        if commit is Commit.GANG and placed < (claimed if gang is None else gang):
             return Outcome((), 0, claimed)
         for granted in accepted:
             self._come(granted.task, granted.hosts, granted.counts, granted.tasks)

@@ -61,9 +61,11 @@ class PreemptiveLedger(Ledger):
                 taken = taken + held
                 yield taken
 
-    def commit(self, transaction: Sequence[Claims], conflict: Conflict, commit: Commit) -> Outcome:
+    def commit(
+        self, transaction: Sequence[Claims], conflict: Conflict, commit: Commit, gang: int | None = None
+    ) -> Outcome:
         """Grant what still holds of a transaction, and say what must make room for it; else as `Ledger.commit`."""
-        outcome = super().commit(transaction, conflict, commit)
+        outcome = super().commit(transaction, conflict, commit, gang)
         return outcome._replace(evictions=self._evictions(outcome.accepted))
 
     def release(self, task: Task, hosts: IntArray, counts: IntArray) -> int:

@@ -18,6 +18,7 @@ from policies.scheduling.concurrency import Concurrency, Exclusive, Optimistic
 from policies.scheduling.offers import Allocator, Offered, OfferRules
 from policies.scheduling.partial_sync import PartialSync, Picture, Prefer
 from policies.scheduling.scheduler import DecisionTime, Patience, Pending, Scheduler
+from policies.scheduling.sizing import AsRequested, Sizing
 from policies.scheduling.world import Cell, Clock
 
 
@@ -35,6 +36,8 @@ class Settings:
         How claims are judged.
     patience : Patience
         How long they keep trying.
+    sizing : callable
+        How many workers a MapReduce job gets.
     """
 
     schedulers: Mapping[str, int] = field(default_factory=dict)
@@ -42,6 +45,7 @@ class Settings:
     conflict: Conflict = Conflict.FINE
     commit: Commit = Commit.INCREMENTAL
     patience: Patience = field(default_factory=Patience)
+    sizing: Sizing = field(default_factory=AsRequested)
 
 
 #: Gives each scheduler, by name, how it gets along with the others of its cell.
@@ -286,4 +290,5 @@ class Dispatcher:
             self._settings.decision_time,
             self._settings.patience,
             self._log,
+            self._settings.sizing,
         )

@@ -44,15 +44,19 @@ class Exclusive:
 
     def place(self, scheduler: Scheduler, pending: Pending) -> Process:
         """Try once to place what is left of a job."""
-        yield scheduler.clock.timeout(scheduler.begin(pending))
-        view = scheduler.cell.snapshot()
-        transaction = scheduler.plan(pending, view if self.hosts is None else view.part(self.hosts))
+        yield scheduler.clock.timeout(scheduler.begin(pending, self._look(scheduler)))
+        view = self._look(scheduler)
+        transaction = scheduler.plan(pending, view)
         if self.preempts:
             transaction += in_place_of_others(scheduler, pending, view, transaction)
         if worth_claiming(transaction, pending, self.commit):
             outcome = yield scheduler.cell.commit(pending, transaction, Conflict.FINE, self.commit)
             pending.granted(outcome)
         scheduler.settle(pending)
+
+    def _look(self, scheduler: Scheduler) -> ClusterView:
+        view = scheduler.cell.snapshot()
+        return view if self.hosts is None else view.part(self.hosts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,9 @@ class Optimistic:
 
     def place(self, scheduler: Scheduler, pending: Pending) -> Process:
         """Try once to place what is left of a job."""
-        think_s = scheduler.begin(pending)
-        # The decision depends on the snapshot alone, so it may be made at once and kept for the thinking time.
         view = scheduler.cell.snapshot()
+        think_s = scheduler.begin(pending, view)
+        # The decision depends on the snapshot alone, so it may be made at once and kept for the thinking time.
         transaction = scheduler.plan(pending, view)
         if self.preempts:
             transaction += in_place_of_others(scheduler, pending, view, transaction)
@@ -96,7 +100,7 @@ def in_place_of_others(
     """
     left = list(pending.left)
     for claims in planned:
-        left[claims.group] -= claims.tasks
+        left[claims.group] = max(left[claims.group] - claims.tasks, 0)  # less than none: extra workers, for idle room
     if not any(left):
         return []
     for claims in planned:
@@ -115,7 +119,7 @@ def in_place_of_others(
 
 
 def worth_claiming(transaction: list[Claims], pending: Pending, commit: Commit) -> bool:
-    """Say whether there is something to commit; a gang is the whole job, whatever the snapshot had room for."""
+    """Say whether there is something to commit; a gang is all that was asked for, however little room there was."""
     if commit is Commit.GANG:
-        return sum(claims.tasks for claims in transaction) == pending.job.tasks
+        return sum(claims.tasks for claims in transaction) >= pending.job.tasks
     return bool(transaction)

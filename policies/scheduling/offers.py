@@ -143,7 +143,7 @@ class Offered:
         view = scheduler.cell.snapshot().with_free(offer)
         decided: list[tuple[Pending, list[Claims]]] = []
         for job in [pending, *scheduler.queue.take_all()]:
-            yield scheduler.clock.timeout(scheduler.begin(job))
+            yield scheduler.clock.timeout(scheduler.begin(job, view))
             transaction = scheduler.plan(job, view)
             if worth_claiming(transaction, job, self.commit):
                 for claims in transaction:

@@ -103,8 +103,8 @@ class PartialSync:
     def place(self, scheduler: Scheduler, pending: Pending) -> Process:
         """Try once to place what is left of a job."""
         waited_s = scheduler.clock.now - pending.since_s
-        think_s = scheduler.begin(pending)
         picture = self._picture
+        think_s = scheduler.begin(pending, picture.view)
         transaction = [picture.as_seen(claims) for claims in self._decide(scheduler, pending, waited_s)]
         yield scheduler.clock.timeout(think_s)
         if worth_claiming(transaction, pending, self._commit):
@@ -120,7 +120,7 @@ class PartialSync:
         if self._prefer is not Prefer.LATENCY and not hurried:
             return scheduler.plan(pending, view)
         first = scheduler.plan(pending, view.part(self._picture.fresh))
-        left = list(pending.left)
+        left = list(pending.wanted)
         for claims in first:
             left[claims.group] -= claims.tasks
             view = view.after(claims.task, claims.hosts, claims.counts)

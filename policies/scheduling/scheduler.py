@@ -13,6 +13,7 @@ from policies.log import Event, Log
 from policies.placement import Placer
 from policies.requests import Job
 from policies.scheduling.concurrency import Concurrency
+from policies.scheduling.sizing import Sizing, extra_workers
 from policies.scheduling.world import Cell, Clock, Process
 
 
@@ -31,9 +32,11 @@ class Pending:
         How many times a scheduler thought about it.
     since_s : float
         When it was submitted.
+    extra : int
+        Workers that the present attempt aims at beyond those asked for; see `sizing`.
     """
 
-    __slots__ = ("attempts", "job", "left", "scheduler", "since_s", "unplaced")
+    __slots__ = ("attempts", "extra", "job", "left", "scheduler", "since_s", "unplaced")
 
     def __init__(self, job: Job, scheduler: str, since_s: float) -> None:
         self.job = job
@@ -42,12 +45,20 @@ class Pending:
         self.attempts = 0
         self.scheduler = scheduler
         self.since_s = since_s
+        self.extra = 0
+
+    @property
+    def wanted(self) -> list[int]:
+        """Containers that the present attempt is about, per group of the job: what is left, and extra workers."""
+        return [self.left[0] + self.extra] if self.extra else self.left
 
     def granted(self, outcome: Outcome) -> None:
-        """Take note that containers got hosts."""
+        """Take note that containers got hosts; of MapReduce workers the first are those that were asked for."""
         for claims in outcome.accepted:
             self.left[claims.group] -= claims.tasks
         self.unplaced -= outcome.placed
+        if self.extra and self.unplaced < 0:
+            self.left[0] = self.unplaced = 0
 
 
 class Fifo:
@@ -86,6 +97,8 @@ class Fifo:
 class DecisionTime:
     """How long a scheduler thinks: ``t_job + t_task * containers``, in seconds (Omega, EuroSys 2013, section 4).
 
+    The containers are all that it tries to place, extra workers included.
+
     Attributes
     ----------
     t_job_s, t_task_s : float or mapping
@@ -103,7 +116,7 @@ class DecisionTime:
             t_job_s = self._of_class(t_job_s, workload)
         if not isinstance(t_task_s, (float, int)):
             t_task_s = self._of_class(t_task_s, workload)
-        return t_job_s + t_task_s * pending.unplaced
+        return t_job_s + t_task_s * (pending.unplaced + pending.extra)
 
     @staticmethod
     def _of_class(times_s: Mapping[str, float], workload: str) -> float:
@@ -158,6 +171,8 @@ class Scheduler:
         How long it keeps trying.
     log : Log
         What it tells.
+    sizing : callable
+        How many workers a MapReduce job gets.
     """
 
     def __init__(
@@ -170,12 +185,14 @@ class Scheduler:
         decision_time: DecisionTime,
         patience: Patience,
         log: Log,
+        sizing: Sizing,
     ) -> None:
         self.name = name
         self.queue = Fifo(clock)
         self.clock, self.cell = clock, cell
         self._placer, self._concurrency = placer, concurrency
         self._decision_time, self._patience, self._log = decision_time, patience, log
+        self._sizing = sizing
 
     def run(self) -> Process:
         """Take one job after another."""
@@ -185,8 +202,11 @@ class Scheduler:
             pending = yield self.queue.get()
             yield from place(self, pending)
 
-    def begin(self, pending: Pending) -> float:
-        """Begin to think about a job, and say for how many seconds."""
+    def begin(self, pending: Pending, view: ClusterView) -> float:
+        """Begin to think about a job, on what `view` shows, and say for how many seconds."""
+        if pending.job.mapreduce is not None:
+            untouched = pending.unplaced == pending.job.tasks
+            pending.extra = extra_workers(self._sizing, pending.job, view) if untouched else 0
         think_s = self._decision_time(pending)
         pending.attempts += 1
         now, job = self.clock.now, pending.job
@@ -204,11 +224,11 @@ class Scheduler:
         )
         return think_s
 
-    def plan(self, pending: Pending, view: ClusterView, left: list[int] | None = None) -> list[Claims]:
-        """Decide, on what `view` shows, where what is left of a job goes (or of it only `left`, per group)."""
+    def plan(self, pending: Pending, view: ClusterView, wanted: list[int] | None = None) -> list[Claims]:
+        """Decide, on what `view` shows, where what is wanted of a job goes (or of it only `wanted`, per group)."""
         groups = pending.job.groups
         transaction = []
-        for number, count in enumerate(pending.left if left is None else left):
+        for number, count in enumerate(pending.wanted if wanted is None else wanted):
             if not count:
                 continue
             task = groups[number].task

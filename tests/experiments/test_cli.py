@@ -245,6 +245,8 @@ def test_a_chooser_of_ones_own_gets_its_random_stream_and_its_parameters(jobs, t
         (["--trace", "natife:jobs.csv"], "did you mean 'native'?"),
         (["--policy", "bin-pack"], "did you mean 'binpack'?"),
         (["--architecture", "shared"], "did you mean 'shared-state'?"),
+        (["--mapreduce", "max"], "no sizing of MapReduce jobs is called 'max'"),
+        (["--mapreduce", "relative-job-size:times=0.5"], "times must be at least 1"),
         (["--policy", "power-of-d:e=3"], "no parameter 'e'"),
         (["--policy", "power-of-d:d=many"], "d is a whole number, not 'many'"),
         (["--policy", "mine.py:needy"], "a must be given"),
@@ -351,7 +353,7 @@ def test_a_generated_workload_written_out_runs_as_it_does_unwritten(tmp_path):
 def test_policies_are_listed_with_one_line_each():
     said = towtank("policies").stdout
 
-    for name in ("monolithic", "shared-state", "random-first-fit", "power-of-d", "dot-product"):
+    for name in ("monolithic", "shared-state", "random-first-fit", "power-of-d", "dot-product", "max-parallelism"):
         assert f"  {name} " in said
 
 
