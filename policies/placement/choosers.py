@@ -16,8 +16,12 @@ from policies.requests import Task
 DRAWS = 4096
 #: Below this share of draws that find room, looking at all hosts costs less than drawing on.
 CROWDED = 0.05
+#: How much the latest draws count in what the next ones are expected to find.
+LATEST = 0.1
+RANKS = np.arange(DRAWS)
 ONES = np.ones(DRAWS, dtype=np.int64)
-ONES.flags.writeable = False
+for _constant in (RANKS, ONES):
+    _constant.flags.writeable = False
 
 
 class RandomFirstFit:
@@ -37,22 +41,19 @@ class RandomFirstFit:
         self._rng = rng
         self._drawn = np.empty(0, dtype=np.int64)
         self._drawn_of = self._used = 0
+        self._luck = 1.0  # the share of draws that are expected to find room
 
     def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:
         """Choose uniformly among the hosts with room, container by container."""
         if view.need(task) is None:
             return NOWHERE
-        drawn = self._draw(k, len(view))
-        hosts, wanted = self._tally(drawn)
-        if view.all_fit(task, hosts, wanted):
-            return hosts, wanted
-        held = int(np.add.reduce(np.minimum(wanted, view.slots(task, hosts))))
-        if held > CROWDED * k:
-            # As many more as the rest will need if luck stays as it was, and some.
-            more = self._draw((k - held) * k // held * 5 // 4 + 8, len(view))
-            hosts, counts = self._succeed(view, task, np.concatenate((drawn, more)), k)
-        else:
-            counts = np.minimum(wanted, view.slots(task, hosts))
+        if self._luck == 1.0:
+            hosts, counts = self._tally(np.sort(self._draw(k, len(view))))
+            if view.all_fit(task, hosts, counts):
+                return hosts, counts
+        # As many as will do if luck stays as it was, and some; where that is too little, the rest is looked for.
+        drawn = self._draw(int(k / max(self._luck, CROWDED) * 1.1) + 8, len(view))
+        hosts, counts = self._succeed(view, task, drawn, k)
         left = k - int(np.add.reduce(counts))
         return self._draw_rest(view.slots(task), hosts, counts, left) if left else (hosts, counts)
 
@@ -68,20 +69,29 @@ class RandomFirstFit:
 
     def _succeed(self, view: ClusterView, task: Task, drawn: IntArray, k: int) -> Chosen:
         """Give the hosts of the first `k` draws that find room, and how many of them each host has."""
+        n = drawn.size
         order = drawn.argsort(kind="stable")
-        ordered = drawn.take(order)
-        begins = np.concatenate(((0,), (ordered[1:] != ordered[:-1]).nonzero()[0] + 1))
-        times = np.diff(begins, append=drawn.size)
-        room = view.slots(task, ordered.take(begins))
+        hosts = drawn.take(order)
+        rank = RANKS[:n] if n <= DRAWS else np.arange(n)
+        again = np.empty(n, dtype=bool)
+        again[0] = False
+        np.equal(hosts[1:], hosts[:-1], out=again[1:])
+        begins = np.maximum.accumulate(rank * ~again)
         # A host's own draws succeed in their order until its room is used up.
-        succeeds = np.empty(drawn.size, dtype=bool)
-        succeeds[order] = np.arange(drawn.size) < np.repeat(begins + room, times)
-        return self._tally(drawn[succeeds][:k])
+        succeeds = rank - begins < view.slots(task, hosts)
+        in_time = np.zeros(n, dtype=bool)
+        in_time[order] = succeeds
+        successes = in_time.nonzero()[0]
+        self._luck += LATEST * (successes.size / n - self._luck)
+        if successes.size == n:
+            self._luck = 1.0
+        if successes.size > k:
+            succeeds &= order <= successes[k - 1]
+        return self._tally(hosts[succeeds])
 
     @staticmethod
     def _tally(drawn: IntArray) -> Chosen:
-        """Give the different rows among those drawn, ascending, and how often each came."""
-        drawn = np.sort(drawn)
+        """Give the different rows among those drawn, which are in order, and how often each came."""
         k = drawn.size
         if not k:
             return NOWHERE
@@ -100,7 +110,7 @@ class RandomFirstFit:
         room[hosts] -= counts
         # Draws of hosts without room come to nothing, so it is enough to draw among the others.
         while left and (open_hosts := room.nonzero()[0]).size:
-            rows, wanted = self._tally(self._rng.integers(open_hosts.size, size=left))
+            rows, wanted = self._tally(np.sort(self._rng.integers(open_hosts.size, size=left)))
             hosts = open_hosts.take(rows)
             counts = np.minimum(wanted, room.take(hosts))
             chosen[hosts] += counts
