@@ -30,6 +30,7 @@ from traces.generate import (
     Quantiles,
     Uniform,
     WorkloadSpec,
+    drawing,
     read_spec,
 )
 from traces.rejects import Rejects
@@ -247,7 +248,7 @@ def test_what_is_drawn_for_one_job_is_not_related():
 @pytest.mark.parametrize("block", [1, 7, 100_000])
 def test_the_jobs_do_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch, block):
     before = columns(jobs_of(one_class(**RANDOM)))
-    monkeypatch.setattr(generate, "BLOCK", block)
+    monkeypatch.setattr(drawing, "BLOCK", block)
 
     assert columns(jobs_of(one_class(**RANDOM))) == before
 
