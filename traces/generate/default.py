@@ -26,7 +26,7 @@ GIB = 2**30
 
 DEFAULT = WorkloadSpec(
     span_s=3600.0,
-    hosts=HostsSpec(n=1000, cpus=16.0, memory_bytes=64 * GIB),
+    hosts=(HostsSpec(n=1000, cpus=16.0, memory_bytes=64 * GIB),),
     classes=(
         ClassSpec(
             "batch",

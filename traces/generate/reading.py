@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 
 from policies.errors import UserError
 from traces.generate.laws import LAWS, Constant, Marginal
-from traces.generate.spec import ClassSpec, HostsSpec, WorkloadSpec
+from traces.generate.spec import (
+    MAPREDUCE_QUANTITIES,
+    ClassSpec,
+    HostsSpec,
+    MapReduceSpec,
+    PrefillSpec,
+    WorkloadSpec,
+)
 from traces.units import seconds, size
 
 
@@ -50,7 +57,7 @@ def parse_spec(plain: Mapping[str, Any], source: str = "workload") -> WorkloadSp
         Naming the source and the key.
     """
     at = _At(source)
-    _check_keys(plain, ("span_s", "classes"), ("hosts",), at)
+    _check_keys(plain, ("span_s", "classes"), ("hosts", "prefill", "notes"), at)
     classes = plain["classes"]
     if not isinstance(classes, Mapping):
         raise at.key("classes").wrong("must be a table of classes")
@@ -58,7 +65,9 @@ def parse_spec(plain: Mapping[str, Any], source: str = "workload") -> WorkloadSp
         WorkloadSpec,
         span_s=_amount(plain["span_s"], seconds, at.key("span_s")),
         classes=tuple(_class(name, one, at.key("classes").key(name)) for name, one in classes.items()),
-        hosts=_hosts(plain["hosts"], at.key("hosts")) if "hosts" in plain else None,
+        hosts=_kinds_of_hosts(plain.get("hosts", []), at.key("hosts")),
+        prefill=_prefill(plain["prefill"], at.key("prefill")) if "prefill" in plain else None,
+        notes=_notes(plain.get("notes", []), at.key("notes")),
     )
     return workload
 
@@ -113,7 +122,26 @@ def _list(known: tuple[str, ...]) -> str:
     return f"there are {', '.join(known)}"
 
 
-def _hosts(table: Mapping[str, Any], at: _At) -> HostsSpec:
+def _kinds_of_hosts(tables: object, at: _At) -> tuple[HostsSpec, ...]:
+    if not isinstance(tables, list | tuple):
+        return (_hosts(tables, at),)
+    return tuple(_hosts(table, at.key(str(number))) for number, table in enumerate(tables, start=1))
+
+
+def _prefill(table: Any, at: _At) -> PrefillSpec:
+    _check_keys(table, ("cpu_allocated",), (), at)
+    share = _amount(table["cpu_allocated"], _number, at.key("cpu_allocated"))
+    prefill: PrefillSpec = at.make(PrefillSpec, cpu_allocated=share)
+    return prefill
+
+
+def _notes(lines: object, at: _At) -> tuple[str, ...]:
+    if not isinstance(lines, list | tuple) or not all(isinstance(line, str) and line.isprintable() for line in lines):
+        raise at.wrong("must be a list of texts, each of one line")
+    return tuple(lines)
+
+
+def _hosts(table: Any, at: _At) -> HostsSpec:
     _check_keys(table, ("n", "cpus", "memory_bytes"), (), at)
     n = _amount(table["n"], _number, at.key("n"))
     if not n.is_integer():
@@ -125,10 +153,18 @@ def _hosts(table: Mapping[str, Any], at: _At) -> HostsSpec:
 
 
 def _class(name: str, table: Mapping[str, Any], at: _At) -> ClassSpec:
-    _check_keys(table, tuple(_UNITS), (), at)
+    _check_keys(table, tuple(_UNITS), ("mapreduce",), at)
     laws = {quantity: _marginal(table[quantity], unit, at.key(quantity)) for quantity, unit in _UNITS.items()}
-    one: ClassSpec = at.make(ClassSpec, name=name, **laws)
+    programs = _mapreduce(table["mapreduce"], at.key("mapreduce")) if "mapreduce" in table else None
+    one: ClassSpec = at.make(ClassSpec, name=name, mapreduce=programs, **laws)
     return one
+
+
+def _mapreduce(table: Any, at: _At) -> MapReduceSpec:
+    _check_keys(table, MAPREDUCE_QUANTITIES, (), at)
+    laws = {quantity: _marginal(table[quantity], _number, at.key(quantity)) for quantity in MAPREDUCE_QUANTITIES}
+    programs: MapReduceSpec = at.make(MapReduceSpec, **laws)
+    return programs
 
 
 def _marginal(value: object, unit: Callable[[str], float], at: _At) -> Marginal:
