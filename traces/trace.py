@@ -75,6 +75,10 @@ class Trace(ABC):
         """Yield what runs at time 0 on its recorded host."""
         return iter(())
 
+    def prefill_anywhere(self) -> Iterator[Arrival]:
+        """Yield what runs at time 0 on hosts that nobody knows, with what is left of its run time."""
+        return iter(())
+
     def hosts(self) -> Hosts | None:
         """Give the data set's own machines, None where it has none."""
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from policies.requests import RESOURCES
+from policies.requests import RESOURCES, Task
 from traces.hosts import Hosts
 from traces.trace import OPEN_ENDED, RunTime, Trace
 
@@ -25,10 +25,11 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
     jobs: Counter[str] = Counter()
     containers: Counter[str] = Counter()
     again = 0
-    work = np.zeros(len(RESOURCES))  # resource-seconds
+    work = [0.0] * len(RESOURCES)  # resource-seconds
     open_ended = infeasible = 0
     first_s, last_s, ended_s = np.inf, 0.0, 0.0
     largest = hosts.largest() if hosts is not None and len(hosts) else None
+    fitting: dict[Task, bool] = {}
     for job, run_s in trace.arrivals():
         first_s, last_s = min(first_s, job.submit_s), max(last_s, job.submit_s)
         jobs[job.workload] += not job.resubmission
@@ -36,14 +37,21 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
         containers[job.workload] += job.tasks
         fits = True
         for group, runs in zip(job.groups, run_s, strict=True):
-            need = np.array(group.task.need)
             seconds, endless, longest = _seconds(runs, group.count)
             open_ended += endless
             ended_s = max(ended_s, job.submit_s + longest)
-            work += need * seconds
-            fits = fits and (largest is None or bool((largest >= need[:, None]).all(axis=0).any()))
+            for axis, amount in enumerate(group.task.need):
+                work[axis] += amount * seconds
+            if largest is not None and group.task not in fitting:
+                need = np.array(group.task.need)[:, None]
+                fitting[group.task] = bool((largest >= need).all(axis=0).any())
+            fits = fits and (largest is None or fitting[group.task])
         infeasible += not fits
-    recorded = sum(entry.hosts.size for entry in trace.prefill())
+    recorded, held = 0, [0] * len(RESOURCES)
+    for task, count in _at_the_beginning(trace):
+        recorded += count
+        for axis, amount in enumerate(task.need):
+            held[axis] += amount * count
     rejects = trace.rejects
 
     yield f"{trace.path} ({trace.format})"
@@ -83,13 +91,26 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
             capacity = float(hosts.capacity[axis].astype(float).sum())
             if capacity and lasts_s:
                 line += f" = {100 * work[axis] / lasts_s / capacity:.3g} % of the hosts'"
+            if capacity and span_s:
+                line += f"; offered load {100 * work[axis] / span_s / capacity:.3g} %"
+            if capacity and held[axis]:
+                line += f"; allocated at the beginning {100 * held[axis] / capacity:.3g} %"
         yield line
     for line in trace.assumptions():
         yield f"  note: {line}"
 
 
+def _at_the_beginning(trace: Trace) -> Iterator[tuple[Task, int]]:
+    for entry in trace.prefill():
+        yield entry.task, entry.hosts.size
+    for job, _ in trace.prefill_anywhere():
+        yield from job.groups
+
+
 def _seconds(run_s: RunTime, count: int) -> tuple[float, int, float]:
     """Give the seconds that containers run in all, how many run without end, and the longest known run."""
+    if isinstance(run_s, float):
+        return (0.0, count, 0.0) if run_s == OPEN_ENDED else (run_s * count, 0, run_s)
     each = np.broadcast_to(np.asarray(run_s, dtype=float), (count,))
     endless = each == OPEN_ENDED
     return float(each[~endless].sum()), int(endless.sum()), float(each[~endless].max(initial=0.0))

@@ -182,6 +182,7 @@ def simulate(
         overfull = 0
         # On other machines than its own, what runs at the beginning has no recorded place.
         tank.prefill((entry.as_arrival() for entry in trace.prefill()), at_random, source=study.trace)
+    tank.prefill(trace.prefill_anywhere(), at_random, source=study.trace)
     if overfull:
         notes.append(
             f"at the beginning {overfull} of {len(hosts)} hosts hold more than they have, as recorded: "

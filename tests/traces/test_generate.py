@@ -1,6 +1,5 @@
 """Generated workloads: the laws are what they say, and their streams do not disturb one another."""
 
-import dataclasses
 import math
 import os
 import subprocess
@@ -30,6 +29,7 @@ from traces.generate import (
     Quantiles,
     Uniform,
     WorkloadSpec,
+    drawing,
     read_spec,
 )
 from traces.rejects import Rejects
@@ -247,7 +247,7 @@ def test_what_is_drawn_for_one_job_is_not_related():
 @pytest.mark.parametrize("block", [1, 7, 100_000])
 def test_the_jobs_do_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch, block):
     before = columns(jobs_of(one_class(**RANDOM)))
-    monkeypatch.setattr(generate, "BLOCK", block)
+    monkeypatch.setattr(drawing, "BLOCK", block)
 
     assert columns(jobs_of(one_class(**RANDOM))) == before
 
@@ -367,7 +367,7 @@ def test_a_file_says_what_python_says(spec_file):
         memory_bytes=Uniform(1.0 * GIB, 4.0 * GIB),
     )
 
-    assert read_spec(spec_file(SPEC)) == WorkloadSpec(3600.0, (batch, service), HostsSpec(10, 16.0, 64 * GIB))
+    assert read_spec(spec_file(SPEC)) == WorkloadSpec(3600.0, (batch, service), (HostsSpec(10, 16.0, 64 * GIB),))
 
 
 def test_a_workload_of_a_file_is_opened_by_its_name(spec_file):
@@ -391,7 +391,11 @@ def test_hosts_may_be_left_out(spec_file):
 def test_the_example_of_the_module_is_a_spec(spec_file):
     example = generate.__doc__.split("::\n\n")[1].split("\n\nThe laws")[0]
 
-    assert dataclasses.replace(DEFAULT.hosts) == read_spec(spec_file(example)).hosts
+    read = read_spec(spec_file(example))
+
+    assert read.hosts == DEFAULT.hosts
+    assert [one.name for one in read.classes if one.mapreduce] == ["mapreduce"]
+    assert read.prefill is not None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""Workloads that are drawn from laws: classes of jobs whose arrivals, sizes and run times are random.
+
+A workload is described by a `WorkloadSpec`, in Python or in a TOML file::
+
+    span_s = "1h"                       # jobs arrive from 0 until then; those that run go on
+
+    [hosts]                             # optional: machines it was made for; [[hosts]] where there are several kinds
+    n = 1000
+    cpus = 16
+    memory_bytes = "64GiB"
+
+    [classes.batch]                     # as many classes as one likes
+    interarrival_s = {law = "exponential", mean = "1.33s"}
+    tasks = {law = "lognormal", median = 3, sigma = 1.6}
+    duration_s = {law = "quantiles", points = [[0, "5s"], [0.5, "2min"], [0.99, "1h"], [1, "3h"]]}
+    cpus = {law = "empirical", values = [0.5, 1, 1, 2]}
+    memory_bytes = "2GiB"               # a bare value is a constant
+
+    [classes.mapreduce]                 # optional in a class: its jobs are MapReduce programs
+    interarrival_s = "10s"
+    tasks = {law = "empirical", values = [5, 5, 11, 200]}   # workers
+    duration_s = "10min"                # on these workers
+    cpus = 1
+    memory_bytes = "1GiB"
+    mapreduce.maps_per_worker = {law = "lognormal", median = 100, sigma = 1}
+    mapreduce.reduces_per_worker = 2.5
+    mapreduce.map_share = {law = "uniform", low = 0.5, high = 0.95}     # of the run time
+
+    [prefill]                           # optional: what runs at the beginning, as if the cell had been there for ever
+    cpu_allocated = 0.6                 # share of the hosts' CPU
+
+The laws are those of `LAWS`. Every quantity is drawn once a job and independently of the others: the containers of a
+job are alike. A number of tasks is rounded up to a whole one, at least 1, so that a continuous law gains about a half.
+
+Every quantity of every class has its own random stream, named after both. Changing one law leaves the numbers of all
+others as they were, and adding a class leaves the other classes as they were.
+
+``notes = ["…"]`` at the top says where numbers are from, to whoever uses the workload. A workload can be scaled, in
+Python (`WorkloadSpec.scaled`) and behind its name (``generated:my.toml:batch-rate=2,scale=0.1``, `open_generated`).
+Without a file there are `DEFAULT` and the `CLUSTERS` of the Omega study, which last 29 days: give ``--until``.
+"""
+
+from traces.generate.default import DEFAULT
+from traces.generate.drawing import Generated
+from traces.generate.laws import LAWS, Constant, Empirical, Exponential, Lognormal, Marginal, Quantiles, Uniform
+from traces.generate.named import EMBEDDED, open_generated
+from traces.generate.omega import CLUSTERS
+from traces.generate.reading import parse_spec, read_spec
+from traces.generate.spec import ClassSpec, HostsSpec, MapReduceSpec, PrefillSpec, WorkloadSpec
+
+__all__ = [
+    "CLUSTERS",
+    "DEFAULT",
+    "EMBEDDED",
+    "LAWS",
+    "ClassSpec",
+    "Constant",
+    "Empirical",
+    "Exponential",
+    "Generated",
+    "HostsSpec",
+    "Lognormal",
+    "MapReduceSpec",
+    "Marginal",
+    "PrefillSpec",
+    "Quantiles",
+    "Uniform",
+    "WorkloadSpec",
+    "open_generated",
+    "parse_spec",
+    "read_spec",
+]

@@ -1,0 +1,213 @@
+"""Drawing the jobs of a workload."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from policies.arrays import FloatArray, IntArray
+from policies.requests import Group, Job, MapReduce, Resources, Task
+from policies.streams import stream
+from traces.generate.laws import Marginal
+from traces.generate.spec import MAPREDUCE_QUANTITIES, QUANTITIES, ClassSpec, HostsSpec, MapReduceSpec, WorkloadSpec
+from traces.hosts import Hosts, range_names
+from traces.rejects import Rejects
+from traces.trace import Arrival, Trace
+from traces.units import MILLI, thousandths
+
+#: How many jobs of a class are drawn at a time. What they are does not depend on it.
+BLOCK = 4096
+
+#: What a heavy tail is cut at, so that every number fits in the books.
+MOST_TASKS = 2**31 - 1
+MOST_OF_A_RESOURCE = 2.0**52
+
+#: Gives the drawn numbers of a quantity.
+_Draw = Callable[[str], FloatArray]
+
+
+class Generated(Trace):
+    """A workload drawn from a spec.
+
+    Parameters
+    ----------
+    spec : WorkloadSpec
+        What is drawn.
+    seed : int
+        Fixes the workload, not negative.
+    rejects : Rejects
+        Nothing is ever rejected.
+    name : str
+        What it is called in messages.
+    file : Path, optional
+        Where the spec was read, if it was in a file.
+    """
+
+    format: ClassVar[str] = "generated"
+
+    def __init__(
+        self, spec: WorkloadSpec, seed: int, rejects: Rejects, name: str = "generated", file: Path | None = None
+    ) -> None:
+        super().__init__(Path(name), rejects)
+        self.spec, self.seed = spec, seed
+        self._file = file
+        self._position = 0.0
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """Yield the jobs in order of submission."""
+        self.rejects.begin()
+        jobs = (_arrivals(one, self.spec.span_s, self.seed) for one in self.spec.classes)
+        for arrival in heapq.merge(*jobs, key=lambda arrival: arrival.job.submit_s):
+            self._position = arrival.job.submit_s / self.spec.span_s
+            yield arrival
+        self._position = 1.0
+
+    def prefill_anywhere(self) -> Iterator[Arrival]:
+        """Yield what runs at time 0, each job with what is left of its run time."""
+        return iter(()) if self.spec.prefill is None else _prefilled(self.spec, self.seed)
+
+    def hosts(self) -> Hosts | None:
+        """Give the hosts of the spec, kinds mixed at random; None where it has none."""
+        kinds = self.spec.hosts
+        if not kinds:
+            return None
+        each = np.repeat(np.array([_capacity(kind) for kind in kinds]).T, [kind.n for kind in kinds], axis=1)
+        n = each.shape[1]
+        if len(kinds) > 1:
+            each = each[:, stream(self.seed, "workload", "hosts").permutation(n)]
+        return Hosts(range_names(n), each, np.ones(n, dtype=bool))
+
+    def progress(self) -> float:
+        """Say which share of the span has gone by."""
+        return self._position
+
+    def assumptions(self) -> list[str]:
+        """Say that nobody measured this workload, and where its numbers are from."""
+        drawn = f"{self.format}:{self.path}: drawn from assumed laws with seed {self.seed}, not recorded"
+        return [drawn, *self.spec.notes]
+
+    def files(self) -> list[Path]:
+        """List the file of the spec, if it is in one."""
+        return [] if self._file is None else [self._file]
+
+
+def _capacity(kind: HostsSpec) -> Resources:
+    return Resources(round(kind.cpus * MILLI), kind.memory_bytes)
+
+
+def _arrivals(one: ClassSpec, span_s: float, seed: int) -> Iterator[Arrival]:
+    """Draw the jobs of a class, a block at a time."""
+
+    def draw(quantity: str) -> FloatArray:
+        law: Marginal = getattr(one, quantity)
+        return law.draw(streams[quantity], BLOCK)
+
+    streams = {quantity: stream(seed, "workload", one.name, quantity) for quantity in QUANTITIES}
+    programs = None if one.mapreduce is None else _programs(one.mapreduce, one.name, seed)
+    first, now = 0, 0.0
+    while True:
+        # Added up one by one, in the same order whatever the block.
+        submit_s = np.cumsum(np.concatenate(([now], draw("interarrival_s"))))[1:]
+        now, n = float(submit_s[-1]), int(np.searchsorted(submit_s, span_s))
+        kinds = _containers(draw)[:, :n]
+        duration_s = draw("duration_s")[:n]
+        groups = _groups(kinds)
+        mapreduce = repeat(None) if programs is None else programs(kinds[2], duration_s)
+        # The last of them has no end of its own.
+        jobs = zip(submit_s[:n].tolist(), duration_s.tolist(), groups, mapreduce, strict=False)
+        for number, (at, run_s, group, program) in enumerate(jobs, start=first):
+            yield Arrival(Job(f"{one.name}-{number}", at, one.name, group, mapreduce=program), (run_s,))
+        if n < BLOCK:
+            return
+        first += n
+
+
+def _containers(draw: _Draw) -> IntArray:
+    """Draw what jobs ask for in whole numbers: millicores, bytes and containers, shape (3, n)."""
+    tasks = np.clip(np.ceil(draw("tasks")), 1, MOST_TASKS)
+    cpu_milli = np.minimum(thousandths(draw("cpus")), MOST_OF_A_RESOURCE)
+    memory_bytes = np.minimum(np.rint(draw("memory_bytes")), MOST_OF_A_RESOURCE)
+    return np.array([cpu_milli, memory_bytes, tasks]).astype(np.int64)
+
+
+def _groups(kinds: IntArray) -> Iterator[tuple[Group]]:
+    """Give the containers of each job; jobs that ask for the same share theirs."""
+    known: dict[tuple[int, ...], tuple[Group]] = {}
+    for kind in zip(*kinds.tolist(), strict=True):
+        groups = known.get(kind)
+        if groups is None:
+            # Here a law of constraints would come in.
+            groups = known[kind] = (Group(Task(Resources(kind[0], kind[1])), kind[2]),)
+        yield groups
+
+
+def _programs(law: MapReduceSpec, name: str, seed: int) -> Callable[[IntArray, FloatArray], Iterator[MapReduce]]:
+    """Make what draws the programs of jobs with so many workers, on which they take so long."""
+    streams = {quantity: stream(seed, "workload", name, quantity) for quantity in MAPREDUCE_QUANTITIES}
+
+    def programs(workers: IntArray, duration_s: FloatArray) -> Iterator[MapReduce]:
+        maps_each, reduces_each, share = (
+            getattr(law, quantity).draw(streams[quantity], BLOCK)[: workers.size] for quantity in MAPREDUCE_QUANTITIES
+        )
+        maps = np.clip(np.ceil(maps_each * workers), 1, MOST_OF_A_RESOURCE)
+        reduces = np.minimum(np.rint(reduces_each * workers), MOST_OF_A_RESOURCE)
+        mapping_s = np.where(reduces > 0, np.minimum(share, 1.0), 1.0) * duration_s
+        # By `MapReduce.run_s`, a worker that has something to do has maps / workers of them to do, one after another.
+        map_s = mapping_s * np.minimum(workers, maps) / maps
+        reduce_s = (duration_s - mapping_s) * np.minimum(workers, reduces) / np.maximum(reduces, 1)
+        counts = maps.astype(np.int64).tolist(), reduces.astype(np.int64).tolist()
+        return map(MapReduce, *counts, map_s.tolist(), reduce_s.tolist())
+
+    return programs
+
+
+def _prefilled(spec: WorkloadSpec, seed: int) -> Iterator[Arrival]:
+    """Draw jobs that run at time 0; each class takes the part of the CPU that it has in the long run."""
+    assert spec.prefill is not None
+    classes = spec.prefill.classes or spec.classes
+    loads = [one.cores() for one in classes]
+    whole = spec.prefill.cpu_allocated * sum(kind.n * _capacity(kind).cpu_milli for kind in spec.hosts)
+    for one, load in zip(classes, loads, strict=True):
+        if load:
+            yield from _met(one, whole * load / sum(loads), seed)
+
+
+def _met(one: ClassSpec, left_milli: float, seed: int) -> Iterator[Arrival]:
+    r"""Draw jobs of a class that are met at work, until they take so much CPU; the last one is cut to that.
+
+    Notes
+    -----
+    Of jobs that have been coming at a steady rate for ever, those at work at a given moment are not like those that
+    come: a share :math:`d f(d) / E[D]` is of length :math:`d`, of which any part may be over. So the length is drawn
+    by `Marginal.draw_met`, and what is left is uniform between nothing and that, which is the equilibrium distribution
+    :math:`P(R > r) = \int_r^\infty P(D > x)\,dx / E[D]` of renewal theory (Cox, "Renewal Theory", 1962, chapter 5).
+    What a job asks for is drawn as for any other, since it is unrelated to its length.
+    """
+
+    def draw(quantity: str) -> FloatArray:
+        law: Marginal = getattr(one, quantity)
+        return law.draw(streams[quantity], BLOCK)
+
+    streams = {quantity: stream(seed, "prefill", one.name, quantity) for quantity in (*QUANTITIES, "left")}
+    first = 0
+    while True:
+        kinds = _containers(draw)
+        run_s = one.duration_s.draw_met(streams["duration_s"], BLOCK) * streams["left"].random(BLOCK)
+        taken = np.cumsum(kinds[0].astype(float) * kinds[2])
+        n = int(taken.searchsorted(left_milli))  # so many have room as a whole
+        if n < BLOCK:
+            kinds, before = kinds[:, : n + 1], taken[n - 1] if n else 0.0
+            kinds[2, n] = (left_milli - before) // kinds[0, n]
+        jobs = zip(run_s.tolist(), _groups(kinds), strict=False)
+        for number, (rest_s, groups) in enumerate(jobs, start=first):
+            if groups[0].count:
+                yield Arrival(Job(f"prefilled-{one.name}-{number}", 0.0, one.name, groups), (rest_s,))
+        if n < BLOCK:
+            return
+        left_milli -= taken[-1]
+        first += BLOCK

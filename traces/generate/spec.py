@@ -1,0 +1,229 @@
+"""What a generated workload is drawn from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from traces.generate.laws import Marginal, demand
+
+#: What is drawn for every job, each from a stream of its own.
+QUANTITIES = ("interarrival_s", "tasks", "duration_s", "cpus", "memory_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class HostsSpec:
+    """Equal hosts that are always up."""
+
+    n: int
+    cpus: float
+    memory_bytes: int
+
+    def __post_init__(self) -> None:
+        demand(0 < self.n < 2**31, "n must be 1 or more")
+        demand(0 < self.cpus < 2**31, "cpus must be more than 0")
+        demand(0 < self.memory_bytes < 2**47, "memory_bytes must be more than 0, and of one machine")
+
+
+@dataclass(frozen=True, slots=True)
+class MapReduceSpec:
+    """What the MapReduce programs of a class are like, whose workers are the containers of a job.
+
+    Attributes
+    ----------
+    maps_per_worker : Marginal
+        Map activities for each worker that is asked for; of a job's in all the next whole number, at least 1.
+    reduces_per_worker : Marginal
+        The same of reduce activities; in all the nearest whole number, which may be 0.
+    map_share : Marginal
+        Share of the run time that goes into maps, more than 1 being 1; all of it where there are no reduces.
+    """
+
+    maps_per_worker: Marginal
+    reduces_per_worker: Marginal
+    map_share: Marginal
+
+    def __post_init__(self) -> None:
+        for quantity in MAPREDUCE_QUANTITIES:
+            demand(getattr(self, quantity).expected() < math.inf, f"{quantity} must be finite")
+
+
+#: What else is drawn for a MapReduce job.
+MAPREDUCE_QUANTITIES = ("maps_per_worker", "reduces_per_worker", "map_share")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSpec:
+    """One workload class: how its jobs come and what they are like.
+
+    Attributes
+    ----------
+    name : str
+        The workload class of its jobs, and the first half of their names.
+    interarrival_s : Marginal
+        Time from one job to the next, also from 0 to the first one.
+    tasks : Marginal
+        How many containers a job has, rounded up to at least 1.
+    duration_s : Marginal
+        How long each of them runs.
+    cpus, memory_bytes : Marginal
+        What each of them asks for.
+    mapreduce : MapReduceSpec, optional
+        Where its jobs are MapReduce programs, which run for `duration_s` on the workers that they ask for.
+    """
+
+    name: str
+    interarrival_s: Marginal
+    tasks: Marginal
+    duration_s: Marginal
+    cpus: Marginal
+    memory_bytes: Marginal
+    mapreduce: MapReduceSpec | None = None
+
+    def __post_init__(self) -> None:
+        demand(bool(self.name) and self.name.isprintable(), "a class needs a name, on one line")
+        demand(self.interarrival_s.expected() > 0, "interarrival_s is always 0: the jobs would never end")
+        for quantity in ("interarrival_s", "tasks", "cpus", "memory_bytes"):
+            demand(getattr(self, quantity).expected() < math.inf, f"{quantity} must be finite")
+        endless = self.mapreduce is not None and self.duration_s.expected() == math.inf
+        demand(not endless, "duration_s must be finite where there is mapreduce")
+
+    def cores(self) -> float:
+        """Say how many cores its jobs ask for at a time in the long run, by Little's law; ``inf`` if they never end."""
+        if not self.cpus.expected():
+            return 0.0
+        running = self.duration_s.expected() / self.interarrival_s.expected()
+        return running * self.tasks.expected_count() * self.cpus.expected()
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillSpec:
+    """What runs at the beginning.
+
+    Attributes
+    ----------
+    cpu_allocated : float
+        Share of the hosts' CPU that it takes, between 0 and 1. Jobs that ask for no CPU are not among it.
+    classes : tuple of ClassSpec
+        Whose jobs they are, in the mix that these classes come to in the long run; empty for those of the workload.
+    """
+
+    cpu_allocated: float
+    classes: tuple[ClassSpec, ...] = ()
+
+    def __post_init__(self) -> None:
+        demand(0 < self.cpu_allocated <= 1, "cpu_allocated must be more than 0 and at most 1")
+
+
+#: What `WorkloadSpec.scaled` multiplies by the factors of a class, and how.
+FACTORS: Mapping[str, tuple[str, Callable[[float], float]]] = {
+    "rate": ("interarrival_s", lambda factor: 1 / factor if factor else math.inf),
+    "tasks": ("tasks", float),
+    "duration": ("duration_s", float),
+    "cpus": ("cpus", float),
+    "memory": ("memory_bytes", float),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadSpec:
+    """A workload, and the hosts it was made for if there are such.
+
+    Attributes
+    ----------
+    span_s : float
+        Jobs arrive before this time; they end when they end.
+    classes : tuple of ClassSpec
+        Jobs of one instant come in the order of their classes.
+    hosts : tuple of HostsSpec
+        How many there are of each kind; they stand in random order. Empty if the workload is for any hosts.
+    prefill : PrefillSpec, optional
+        What runs at the beginning; for the workload's own hosts.
+    notes : tuple of str
+        Where its numbers are from, for whoever uses it; one line each.
+    """
+
+    span_s: float
+    classes: tuple[ClassSpec, ...]
+    hosts: tuple[HostsSpec, ...] = ()
+    prefill: PrefillSpec | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        demand(0 < self.span_s < math.inf, "span_s must be more than 0")
+        demand(len(self.classes) > 0, "classes is empty")
+        demand(len({one.name for one in self.classes}) == len(self.classes), "two classes have one name")
+        if self.prefill is None:
+            return
+        demand(len(self.hosts) > 0, "prefill fills hosts, and there are none")
+        mix = self.prefill.classes or self.classes
+        ends = all(one.cores() < math.inf for one in mix)
+        demand(ends, "prefill is an equilibrium, and jobs that never end have none")
+        demand(any(one.cores() for one in mix), "prefill takes CPU, and no class asks for any")
+
+    def scaled(self, cell: float = 1.0, **factors: Mapping[str, float]) -> WorkloadSpec:
+        """Give the workload of a larger or smaller cell, or with more or other jobs of some classes.
+
+        Parameters
+        ----------
+        cell : float
+            Factor of the number of hosts of each kind (rounded), and of the rate of every class.
+        **factors : mapping of str to float
+            One of `FACTORS`, and by class what its rate, or what is drawn for its jobs, is multiplied with. Without
+            jobs, at a rate of 0, the class is gone.
+
+        Raises
+        ------
+        ValueError
+            If there is no such factor or class, or nothing is left.
+
+        Notes
+        -----
+        The same numbers are drawn: at another rate come the same jobs, earlier or later. What runs at the beginning
+        takes the same share of the cell in the mix that it had, whatever the factors: they are compared from one start.
+
+        *A higher rate* makes schedulers busier and fills the cell, in proportion. To see the first without the second,
+        divide the durations: ``scaled(rate={"batch": 6}, duration={"batch": 1 / 6})`` allocates what it did before.
+
+        *A smaller cell* keeps the load of a host, the mix and what jobs are like. Two things it cannot keep. Schedulers
+        have less to do, in proportion; with decision times divided by `cell` (``--t-job``, ``--t-task``) they are as
+        busy as before, and waits are as many decision times long. And a job is a larger part of the cell: the hosts
+        that it and others claim in the meantime are drawn from fewer, so that conflicts per transaction grow as
+        1 / `cell`, and a job of more containers than the cell has room for never starts. Smaller jobs (``tasks``) would
+        mend that only where jobs are large; most have one container, which cannot be halved.
+
+        Examples
+        --------
+        >>> from traces.generate.default import DEFAULT
+        >>> [one.interarrival_s.mean for one in DEFAULT.scaled(cell=0.5, rate={"batch": 4}).classes]
+        [0.6666666666666666, 24.0]
+        """
+        demand(0 < cell < math.inf, "the scale of the cell must be more than 0")
+        by_class: dict[str, dict[str, float]] = {one.name: {} for one in self.classes}
+        for name, of_classes in factors.items():
+            demand(name in FACTORS, f"there is no factor {name!r}; there are {', '.join(FACTORS)}")
+            for workload, factor in of_classes.items():
+                demand(workload in by_class, f"there is no class {workload!r}; there are {', '.join(by_class)}")
+                demand(0 <= factor < math.inf, f"{workload}: the factor of {name} must be 0 or more")
+                by_class[workload][name] = factor
+        hosts = tuple(replace(one, n=round(one.n * cell)) for one in self.hosts if round(one.n * cell))
+        demand(bool(hosts) or not self.hosts, f"{cell:g} times the hosts are none")
+        classes = tuple(
+            _times(one, by_class[one.name] | {"rate": cell * by_class[one.name].get("rate", 1.0)})
+            for one in self.classes
+            if by_class[one.name].get("rate") != 0
+        )
+        prefill = self.prefill
+        if prefill is not None and factors:
+            prefill = replace(prefill, classes=prefill.classes or self.classes)
+        return replace(self, classes=classes, hosts=hosts, prefill=prefill)
+
+
+def _times(one: ClassSpec, factors: Mapping[str, float]) -> ClassSpec:
+    laws: dict[str, Marginal] = {}
+    for name, factor in factors.items():
+        quantity, times = FACTORS[name]
+        if factor != 1:
+            laws[quantity] = getattr(one, quantity).times(times(factor))
+    return replace(one, **laws)  # type: ignore[arg-type]
