@@ -384,11 +384,15 @@ class Tank:
         for ended in self._watchers:
             ended(running.scheduler, running.task, tasks)
 
-    def _submit_again(self, running: Running, tasks: int) -> None:
-        """Submit containers that ended before their time, from the beginning."""
-        job = running.job
-        again = Job(job.id, self.env.now, job.workload, (Group(running.task, tasks),), True, job.user, job.estimate_s)
-        self._submit(Arrival(again, (running.run_s,)))
+    def _submit_again(self, ended: Iterable[tuple[Running, int]]) -> None:
+        """Submit containers that ended before their time, from the beginning; those of one job together."""
+        jobs: dict[Job, dict[Task, list[tuple[float, int]]]] = {}
+        for running, tasks in ended:
+            jobs.setdefault(running.job, {}).setdefault(running.task, []).append((running.run_s, tasks))
+        for job, kinds in jobs.items():
+            groups = tuple(Group(task, sum(tasks for _, tasks in runs)) for task, runs in kinds.items())
+            again = Job(job.id, self.env.now, job.workload, groups, True, job.user, job.estimate_s)
+            self._submit(Arrival(again, tuple(_one_or_each(runs) for runs in kinds.values())))
 
     def _evict(self, outcome: Outcome) -> None:
         """End those who must make room for what was granted, and submit them again."""
@@ -406,7 +410,7 @@ class Tank:
         for (running, hosts, counts), left in zip(gone, tasks, strict=True):
             self._cut(running, hosts, counts)
             self._say_left(running, Event.PREEMPTED, hosts, counts, left)
-            self._submit_again(running, left)
+        self._submit_again((running, left) for (running, _, _), left in zip(gone, tasks, strict=True))
         if self._options.audit:
             assert self._preempt_gap is not None
             went = [(running.task, hosts.tolist(), counts.tolist()) for running, hosts, counts in gone]
@@ -430,6 +434,7 @@ class Tank:
 
     def _lose(self, host: int) -> None:
         """End what runs on a host that went away."""
+        lost = []
         for running in list(self._running):
             gone = running.hosts == host
             if not gone.any():
@@ -437,8 +442,9 @@ class Tank:
             hosts, counts = running.hosts[gone], running.counts[gone]
             self._cut(running, hosts, counts)
             self._leave(running, Event.KILLED, hosts, counts)
-            if self._options.restart_lost:
-                self._submit_again(running, int(counts.sum()))
+            lost.append((running, int(counts.sum())))
+        if self._options.restart_lost:
+            self._submit_again(lost)
 
     # -- looking --------------------------------------------------------------------------------------------
 
@@ -496,6 +502,12 @@ def _run_s_with(workers: int, job: Job, as_requested_s: tuple[RunTime, ...]) -> 
     assert job.mapreduce is not None
     shorter = job.mapreduce.run_s(workers) / job.mapreduce.run_s(job.tasks)
     return tuple(run_s * shorter for run_s in as_requested_s)
+
+
+def _one_or_each(runs: list[tuple[float, int]]) -> RunTime:
+    """Give the run time of containers as a trace would, from pairs of run time and how many have it."""
+    lengths, counts = zip(*runs, strict=True)
+    return lengths[0] if len(set(lengths)) == 1 else np.repeat(np.array(lengths), counts)
 
 
 def _by_run_time(each: IntArray, run_s: RunTime) -> Iterator[tuple[IntArray, IntArray, float]]:

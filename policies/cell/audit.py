@@ -64,7 +64,7 @@ def check_evictions(
     went: Iterable[tuple[Task, Sequence[int], Sequence[int]]],
     gap: int,
 ) -> None:
-    """Assert that containers had to go only for more important ones, and that none of them could have stayed.
+    """Assert that containers went only for more important ones, as many as had to, and none that could have stayed.
 
     Parameters
     ----------
@@ -86,6 +86,10 @@ def check_evictions(
     for claims in came:
         for host in map(int, claims.hosts):
             highest[host] = max(highest.get(host, claims.task.priority), claims.task.priority)
+            for field, amount in claims.task.need._asdict().items():
+                if amount:
+                    free = int(view.free[view.resources.index(field.split("_")[0])][host])
+                    assert not free < 0, f"host {host}: {-free} of {field} too little was taken for who came"
     for task, hosts, counts in went:
         for host, count in zip(map(int, hosts), map(int, counts), strict=True):
             assert count > 0, f"host {host}: {count} containers of a kind are said to have made room"

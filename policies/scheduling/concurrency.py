@@ -95,8 +95,8 @@ def in_place_of_others(
 ) -> list[Claims]:
     """Decide where that goes for which `planned` found no room, as if less important containers were not there.
 
-    The least important are looked away from first, in the whole cell: whoever is evicted need not evict in turn if it
-    could have been somebody lower.
+    The least important of the whole cell are disregarded first, then the next as well, and so on: to evict somebody who
+    must evict in turn, where the last of that chain would have done, is harm for nothing.
     """
     left = list(pending.left)
     for claims in planned:

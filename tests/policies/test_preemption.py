@@ -276,6 +276,11 @@ def test_the_checker_sees_that_somebody_could_have_stayed():
         evicted(cores(1, priority=1), cores(1), free=1)
 
 
+def test_the_checker_sees_that_too_few_went():
+    with pytest.raises(AssertionError, match="host 0: 1 of cpu_milli too little was taken"):
+        evicted(cores(1, priority=1), cores(1), free=-1)
+
+
 def test_the_checker_sees_an_eviction_for_nobody():
     ledger = books()
     with pytest.raises(AssertionError, match="nobody came"):

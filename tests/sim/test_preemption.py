@@ -214,6 +214,18 @@ def test_of_those_who_started_together_one_can_be_evicted_after_the_other():
     assert [(row.job, row.tasks) for row in of(rows, Event.PREEMPTED)] == [("low", 1), ("low", 3), ("middle", 1)]
 
 
+def test_containers_of_a_job_that_are_evicted_together_are_submitted_again_together():
+    unlike = (Group(cores(), 2), Group(cores(2), 1))
+    jobs = [
+        Arrival(Job("low", 0.0, "batch", unlike), (np.array([50.0, 60.0]), 70.0)),
+        arrival("high", 5.0, priority=1, n=4, run_s=1.0),
+    ]
+    rows, _ = replay(shared_state(preempt=True), jobs, n=1)
+
+    assert [row.tasks for row in of(rows, Event.SUBMITTED, "low")] == [3, 3]
+    assert sorted(row.seconds for row in of(rows, Event.FINISHED, "low")) == [50.0, 60.0, 70.0]
+
+
 def test_a_gap_must_be_something_and_needs_preemption():
     with pytest.raises(UserError, match="must be at least 1"):
         shared_state(preempt=True, preempt_gap=0)
