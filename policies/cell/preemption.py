@@ -65,8 +65,13 @@ class PreemptiveLedger(Ledger):
         self, transaction: Sequence[Claims], conflict: Conflict, commit: Commit, gang: int | None = None
     ) -> Outcome:
         """Grant what still holds of a transaction, and say what must make room for it; else as `Ledger.commit`."""
+        claimed = sum(claims.tasks for claims in transaction)
+        if gang is not None and claimed > gang:
+            (claims,) = transaction  # workers are alike, and were placed together
+            transaction = [self._without_evictions_for_extra(claims, gang)]
         outcome = super().commit(transaction, conflict, commit, gang)
-        return outcome._replace(evictions=self._evictions(outcome.accepted))
+        conflicted = claimed - outcome.placed
+        return outcome._replace(conflicted=conflicted, evictions=self._evictions(outcome.accepted))
 
     def release(self, task: Task, hosts: IntArray, counts: IntArray) -> int:
         """Give back the room of containers that ended, and say how many they are."""
@@ -86,6 +91,16 @@ class PreemptiveLedger(Ledger):
         there = view.rows(claims.hosts)
         taken = sum(held.take(claims.hosts, axis=1) for held in lower)
         return there.with_free(there.free + taken).slots(claims.task)
+
+    def _without_evictions_for_extra(self, claims: Claims, requested: int) -> Claims:
+        """Give of a claim with extra workers what idle room holds, and at least as many as were requested.
+
+        Nobody makes room for extra workers.
+        """
+        idle = np.minimum(claims.counts, self.snapshot().slots(claims.task, claims.hosts))
+        missing = max(requested - int(idle.sum()), 0)
+        up_to = np.minimum((claims.counts - idle).cumsum(), missing)
+        return claims.only(idle + np.diff(up_to, prepend=0))
 
     def _come(self, task: Task, hosts: IntArray, counts: IntArray, tasks: int) -> None:
         super()._come(task, hosts, counts, tasks)

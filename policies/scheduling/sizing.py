@@ -5,7 +5,8 @@ EuroSys 2013, section 6). It looks at its snapshot, lets a model (`MapReduce.run
 each number of workers that there is room for, and takes the number with the earliest end; of equal ones the smallest.
 A sizing says how far it may go.
 
-- The workers asked for are always tried for. Extra ones only take room that is idle in the snapshot.
+- The workers asked for are always tried for. Extra ones only take room that is idle: nobody
+  is sent away for them.
 - A job is sized anew at each attempt as long as none of its workers has a host. Once some have, the work is dealt out,
   and the rest comes as requested.
 - Extra workers are claimed in the transaction of the requested ones. Of the claims that hold, the first count as the

@@ -12,7 +12,7 @@ from policies.placement import Placer
 from policies.placement.choosers import RandomFirstFit
 from policies.requests import Group, Job, MapReduce, Resources, Task
 from policies.scheduling import ARCHITECTURES, Settings
-from policies.scheduling.architecture import partial_sync, partitioned
+from policies.scheduling.architecture import partial_sync, partitioned, shared_state
 from policies.scheduling.scheduler import DecisionTime, Patience
 from policies.scheduling.sizing import AsRequested, GlobalCap, MaxParallelism, RelativeJobSize
 from policies.streams import stream
@@ -149,6 +149,19 @@ def test_once_a_part_is_placed_the_rest_comes_as_requested(rival_s):
     assert [(row.tasks, row.seconds) for row in started] == [(1, 12.0), (1, 12.0)]
     assert metrics["mapreduce_extra_tasks"] == 0
     assert metrics["mapreduce_speedup_p50"] == pytest.approx(12.0 / (started[1].t_s + 12.0 - started[0].t_s))
+
+
+@pytest.mark.parametrize(("rival_tasks", "workers", "evicted"), [(4, 4, 0), (7, 2, 1)])
+def test_nobody_makes_room_for_extra_workers(rival_tasks, workers, evicted):
+    important = Task(CORE.need, priority=1)
+    mine = Arrival(Job("a", 0.0, "batch", (Group(important, 2),), mapreduce=WIDE), (12.0,))
+    rows, _ = replay(
+        [arrival("rival", 0.0, rival_tasks, workload="service"), mine], MaxParallelism(), shared_state(preempt=True)
+    )
+
+    (lost,) = of(rows, Event.CONFLICTED)
+    assert (lost.job, lost.tasks, lost.conflicted) == ("a", workers, 8 - workers)
+    assert sum(row.tasks for row in of(rows, Event.PREEMPTED)) == evicted
 
 
 def test_extra_workers_that_lose_their_host_do_their_work_elsewhere():
