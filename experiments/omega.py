@@ -39,9 +39,15 @@ ARCHITECTURES = {SINGLE_PATH: "monolithic", MULTI_PATH: "monolithic", TWO_LEVEL:
 
 
 def workload(cluster: str, batch_rate: float = 1.0) -> str:
-    """Name the workload of a cluster, its batch jobs so many times as frequent."""
+    """Name the workload of a cluster, its batch jobs so many times as frequent and as short.
+
+    It is schedulers that are to have more to do, not the cell that is to overflow: so the load stays as it is.
+    """
     name = f"generated:omega-{cluster.lower()}"
-    return name if batch_rate == 1.0 else f"{name}:batch-rate={batch_rate:g}"
+    if batch_rate == 1.0:
+        return name
+    times = (f"{kind}-rate={batch_rate:g},{kind}-duration={1 / batch_rate:.6g}" for kind in ("batch", "mapreduce"))
+    return f"{name}:{','.join(times)}"
 
 
 def decision_times(scheme: str, t_job_s: float, t_task_s: float) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def _arrivals(one: ClassSpec, span_s: float, seed: int) -> Iterator[Arrival]:
         # The last of them has no end of its own.
         jobs = zip(submit_s[:n].tolist(), duration_s.tolist(), groups, mapreduce, strict=False)
         for number, (at, run_s, group, program) in enumerate(jobs, start=first):
-            yield Arrival(Job(f"{one.name}-{number}", at, one.name, group, mapreduce=program), (run_s,))
+            yield Arrival(Job(f"{one.name}-{number}", at, one.workload, group, mapreduce=program), (run_s,))
         if n < BLOCK:
             return
         first += n
@@ -174,7 +174,7 @@ def _prefilled(spec: WorkloadSpec, seed: int) -> Iterator[Arrival]:
     whole = spec.prefill.cpu_allocated * sum(kind.n * _capacity(kind).cpu_milli for kind in spec.hosts)
     for one, load in zip(classes, loads, strict=True):
         if load:
-            yield from _met(one, whole * load / sum(loads), seed)
+            yield from _met(one, whole if len(classes) == 1 else whole * load / sum(loads), seed)
 
 
 def _met(one: ClassSpec, left_milli: float, seed: int) -> Iterator[Arrival]:
@@ -206,7 +206,7 @@ def _met(one: ClassSpec, left_milli: float, seed: int) -> Iterator[Arrival]:
         jobs = zip(run_s.tolist(), _groups(kinds), strict=False)
         for number, (rest_s, groups) in enumerate(jobs, start=first):
             if groups[0].count:
-                yield Arrival(Job(f"prefilled-{one.name}-{number}", 0.0, one.name, groups), (rest_s,))
+                yield Arrival(Job(f"prefilled-{one.name}-{number}", 0.0, one.workload, groups), (rest_s,))
         if n < BLOCK:
             return
         left_milli -= taken[-1]

@@ -11,13 +11,14 @@ from policies.errors import UserError
 from traces.generate.default import DEFAULT
 from traces.generate.drawing import Generated
 from traces.generate.omega import CLUSTERS
+from traces.generate.published import LOADS
 from traces.generate.reading import read_spec
 from traces.generate.spec import FACTORS, PrefillSpec, WorkloadSpec
 from traces.rejects import Rejects
 from traces.units import seconds
 
 #: Workloads that are there without a file.
-EMBEDDED = {"default": DEFAULT, "generated": DEFAULT, **CLUSTERS}
+EMBEDDED = {"default": DEFAULT, "generated": DEFAULT, **CLUSTERS, **LOADS}
 
 
 def open_generated(name: str, seed: int, rejects: Rejects) -> Generated:
@@ -27,6 +28,7 @@ def open_generated(name: str, seed: int, rejects: Rejects) -> Generated:
 
     - ``scale``, and ``CLASS-rate``, ``CLASS-tasks``, ``CLASS-duration``, ``CLASS-cpus``, ``CLASS-memory``: factors, see
       `WorkloadSpec.scaled`,
+    - ``CLASS-workload``: the workload class of its jobs, whose scheduler they have,
     - ``span``: how long jobs arrive,
     - ``prefill``: share of the CPU that is allocated at the beginning, 0 for none.
 
@@ -52,7 +54,8 @@ def open_generated(name: str, seed: int, rejects: Rejects) -> Generated:
 def _with_parameters(spec: WorkloadSpec, parameters: str, name: str) -> WorkloadSpec:
     cell, factors, others = 1.0, dict[str, dict[str, float]](), dict[str, object]()
     classes = [one.name for one in spec.classes]
-    known = ["scale", "span", "prefill", *(f"{workload}-{factor}" for workload in classes for factor in FACTORS)]
+    keys = (*FACTORS, "workload")
+    known = ["scale", "span", "prefill", *(f"{workload}-{key}" for workload in classes for key in keys)]
     given = set[str]()
     for item in filter(None, parameters.split(",")):
         key, _, text = item.partition("=")
@@ -70,6 +73,8 @@ def _with_parameters(spec: WorkloadSpec, parameters: str, name: str) -> Workload
                 cell = _number(text)
             elif key == "prefill":
                 others["prefill"] = _prefill(spec, _number(text))
+            elif key.endswith("-workload"):
+                spec = _served_as(spec, key.removesuffix("-workload"), text)
             else:
                 workload, _, factor = key.rpartition("-")
                 factors.setdefault(factor, {})[workload] = _number(text)
@@ -85,6 +90,11 @@ def _prefill(spec: WorkloadSpec, share: float) -> PrefillSpec | None:
     if not share:
         return None
     return PrefillSpec(share) if spec.prefill is None else replace(spec.prefill, cpu_allocated=share)
+
+
+def _served_as(spec: WorkloadSpec, name: str, workload: str) -> WorkloadSpec:
+    classes = tuple(replace(one, workload=workload) if one.name == name else one for one in spec.classes)
+    return replace(spec, classes=classes)
 
 
 def _number(text: str) -> float:

@@ -150,6 +150,7 @@ def _cluster(
         interarrival_s=Exponential(batch_gap_s / MAPREDUCE),
         tasks=program_tasks,
         mapreduce=PROGRAMS,
+        workload="batch",
     )
     service = ClassSpec(
         "service",

@@ -55,12 +55,12 @@ MAPREDUCE_QUANTITIES = ("maps_per_worker", "reduces_per_worker", "map_share")
 
 @dataclass(frozen=True, slots=True)
 class ClassSpec:
-    """One workload class: how its jobs come and what they are like.
+    """One kind of job: how such jobs come and what they are like.
 
     Attributes
     ----------
     name : str
-        The workload class of its jobs, and the first half of their names.
+        The first half of the jobs' names.
     interarrival_s : Marginal
         Time from one job to the next, also from 0 to the first one.
     tasks : Marginal
@@ -71,6 +71,8 @@ class ClassSpec:
         What each of them asks for.
     mapreduce : MapReduceSpec, optional
         Where its jobs are MapReduce programs, which run for `duration_s` on the workers that they ask for.
+    workload : str
+        The workload class of the jobs; the name by default.
     """
 
     name: str
@@ -80,9 +82,12 @@ class ClassSpec:
     cpus: Marginal
     memory_bytes: Marginal
     mapreduce: MapReduceSpec | None = None
+    workload: str = ""
 
     def __post_init__(self) -> None:
         demand(bool(self.name) and self.name.isprintable(), "a class needs a name, on one line")
+        demand(self.workload.isprintable(), "workload must be on one line")
+        object.__setattr__(self, "workload", self.workload or self.name)
         demand(self.interarrival_s.expected() > 0, "interarrival_s is always 0: the jobs would never end")
         for quantity in ("interarrival_s", "tasks", "cpus", "memory_bytes"):
             demand(getattr(self, quantity).expected() < math.inf, f"{quantity} must be finite")
@@ -107,6 +112,7 @@ class PrefillSpec:
         Share of the hosts' CPU that it takes, between 0 and 1. Jobs that ask for no CPU are not among it.
     classes : tuple of ClassSpec
         Whose jobs they are, in the mix that these classes come to in the long run; empty for those of the workload.
+        A single class may be one of jobs that never end.
     """
 
     cpu_allocated: float
@@ -158,7 +164,7 @@ class WorkloadSpec:
             return
         demand(len(self.hosts) > 0, "prefill fills hosts, and there are none")
         mix = self.prefill.classes or self.classes
-        ends = all(one.cores() < math.inf for one in mix)
+        ends = len(mix) == 1 or all(one.cores() < math.inf for one in mix)
         demand(ends, "prefill is an equilibrium, and jobs that never end have none")
         demand(any(one.cores() for one in mix), "prefill takes CPU, and no class asks for any")
 
