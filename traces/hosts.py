@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +16,13 @@ from traces.units import GPU_MILLI, MILLI
 
 
 class HostEvent(NamedTuple):
-    """A host joins, leaves or changes its size."""
+    """A host joins, leaves, or changes its size or its attributes."""
 
     t_s: float
     host: int
     alive: bool
     capacity: Resources | None = None  # None: as before
+    attributes: Mapping[str, str | None] | None = None  # those that change; None where the host has it no longer
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,16 @@ class Hosts:
         Whether the host is up at time 0.
     events : sequence of HostEvent
         In order of time, none at time 0.
+    attributes : sequence of mapping
+        What each host is like at time 0, or when it first joins: attributes (labels) and their values. Empty where
+        nothing is known of any host.
     """
 
     names: Sequence[str]
     capacity: IntArray
     alive: BoolArray
     events: Sequence[HostEvent] = field(default_factory=tuple)
+    attributes: Sequence[Mapping[str, str]] = ()
 
     def __len__(self) -> int:
         return len(self.names)

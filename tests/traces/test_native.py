@@ -68,7 +68,7 @@ def flat(arrivals):
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"), min_size=1, max_size=8)
 RUN_TIMES = st.one_of(st.floats(0, 1e15), st.just(OPEN_ENDED), st.floats(0, 1e-300))
 NEEDS = st.builds(Resources, st.integers(0, 2**40), st.integers(0, 2**52), st.integers(0, 2**20))
-TASKS = st.builds(Task, NEEDS, st.integers(-(2**31) + 1, 2**31 - 1))
+TASKS = st.builds(Task, NEEDS, st.integers(-(2**31) + 1, 2**31 - 1), st.just(()), st.just(False))
 
 
 @st.composite
