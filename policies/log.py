@@ -29,6 +29,7 @@ class Event(IntEnum):
     SAMPLED = 14  # the load of every host was looked at
     SCHEDULER = 15  # a scheduler is there
     UNATTEMPTED = 16  # the run is over, and no scheduler had begun with this job
+    HOST_RELABELLED = 20  # attributes of a host changed
 
 
 class Row(NamedTuple):

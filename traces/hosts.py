@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from policies.arrays import BoolArray, IntArray
-from policies.requests import ALWAYS, RESOURCES, Resources
+from policies.requests import ALWAYS, RESOURCES, Resources, Task
 from traces import tables
 from traces.units import GPU_MILLI, MILLI
 
@@ -56,6 +58,53 @@ class Hosts:
     def resources(self) -> tuple[str, ...]:
         """Name the resources that the books of these hosts have columns for."""
         return tuple(name for name, row in zip(RESOURCES, self.capacity, strict=True) if name in ALWAYS or row.any())
+
+    def could_hold(self, task: Task) -> bool:
+        """Say whether some host is ever big enough for one `task`, and such as its constraints demand.
+
+        Where a host's size and attributes change, they are taken to have been all together once: what is denied here
+        is certain, what is affirmed may come to nothing.
+        """
+        big = (self._sizes >= np.array(task.need)[:, None]).all(axis=0)
+        if not task.constraints:
+            return bool(big.any())
+        hosts = np.zeros(len(self), dtype=bool)
+        hosts[self._owners[big]] = True
+        nobody_has = {None: np.arange(len(self))}
+        for name in dict.fromkeys(constraint.attribute for constraint in task.constraints):
+            demands = [constraint for constraint in task.constraints if constraint.attribute == name]
+            fine = np.zeros(len(self), dtype=bool)
+            for value, having in self._ever.get(name, nobody_has).items():
+                if all(demand.allows(value) for demand in demands):
+                    fine[having] = True
+            hosts &= fine
+        return bool(hosts.any())
+
+    @cached_property
+    def _sizes(self) -> IntArray:
+        return self.largest()
+
+    @cached_property
+    def _owners(self) -> IntArray:
+        """Whose each of the sizes is, shape (m,)."""
+        later = [event.host for event in self.events if event.alive and event.capacity is not None]
+        return np.concatenate((np.arange(len(self)), np.array(later, dtype=np.int64)))
+
+    @cached_property
+    def _ever(self) -> Mapping[str, Mapping[str | None, IntArray]]:
+        """For each attribute that some host ever has: for each value, or none, the hosts that ever have it."""
+        ever: dict[str, dict[str | None, set[int]]] = {}
+        later = [(event.host, event.attributes) for event in self.events if event.attributes]
+        for host, attributes in chain(enumerate(self.attributes), later):
+            for name, value in attributes.items():
+                ever.setdefault(name, {}).setdefault(value, set()).add(host)
+        for name, having in ever.items():
+            at_first = {host for host, attributes in enumerate(self.attributes) if name in attributes}
+            having.setdefault(None, set()).update(set(range(len(self))) - at_first)
+        return {
+            name: {value: np.array(sorted(hosts), dtype=np.int64) for value, hosts in having.items()}
+            for name, having in ever.items()
+        }
 
     def largest(self) -> IntArray:
         """Give the sizes that a host ever has, shape (3, m): what fits none of them fits nowhere, ever."""

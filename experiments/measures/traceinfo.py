@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from policies.requests import RESOURCES
+from policies.requests import RESOURCES, Task
 from traces.hosts import Hosts
 from traces.trace import OPEN_ENDED, RunTime, Trace
 
@@ -28,7 +28,7 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
     work = np.zeros(len(RESOURCES))  # resource-seconds
     open_ended = infeasible = 0
     first_s, last_s, ended_s = np.inf, 0.0, 0.0
-    largest = hosts.largest() if hosts is not None and len(hosts) else None
+    could_hold: dict[Task, bool] = {}
     for job, run_s in trace.arrivals():
         first_s, last_s = min(first_s, job.submit_s), max(last_s, job.submit_s)
         jobs[job.workload] += not job.resubmission
@@ -41,7 +41,10 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
             open_ended += endless
             ended_s = max(ended_s, job.submit_s + longest)
             work += need * seconds
-            fits = fits and (largest is None or bool((largest >= need[:, None]).all(axis=0).any()))
+            if hosts is not None and len(hosts):
+                if group.task not in could_hold:
+                    could_hold[group.task] = hosts.could_hold(group.task)
+                fits = fits and could_hold[group.task]
         infeasible += not fits
     recorded = sum(entry.hosts.size for entry in trace.prefill())
     rejects = trace.rejects
@@ -71,7 +74,7 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
     if hosts is not None:
         yield f"  hosts: {len(hosts)}, of which {int(hosts.alive.sum())} are up at the beginning"
         if infeasible:
-            yield f"  asking for more than any host has: {infeasible} jobs"
+            yield f"  asking for what no host has: {infeasible} jobs"
     for axis, name in enumerate(RESOURCES):
         if not work[axis]:
             continue

@@ -1,4 +1,8 @@
-"""The cell: what a policy sees (`view`), claims (`claims`), the books (`ledger`, `load`), and a check (`audit`)."""
+"""The cell: what a policy sees (`view`), claims (`claims`), the books (`ledger`), and a check (`audit`).
+
+Books of their own have how evenly the hosts are loaded (`load`), what they are like (`attributes`), and where the
+containers are that keep apart (`siblings`).
+"""
 
 from policies.cell.claims import Claims, Commit, Conflict, Outcome
 from policies.cell.ledger import Ledger

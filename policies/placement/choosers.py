@@ -42,6 +42,9 @@ class RandomFirstFit:
         """Choose uniformly among the hosts with room, container by container."""
         if view.need(task) is None:
             return NOWHERE
+        if task.constraints or task.apart:
+            # Hosts that are not allowed are hosts without room, and there may be many of them.
+            return self._draw_rest(view.slots(task), *NOWHERE, k)
         hosts, wanted = self._draw(k, len(view))
         if view.all_fit(task, hosts, wanted):
             return hosts, wanted

@@ -130,6 +130,7 @@ class Allocator:
 class Offered:
     """Decide on an offer alone: nobody else can have what is in it until it is answered, so nothing can conflict.
 
+    (But for hosts that change meanwhile, and two submissions of one job that keeps apart, decided on the same offer.)
     All jobs that wait when an offer comes are thought about one after another; what was decided starts when the
     last of them is, with the answer.
     """
@@ -144,7 +145,7 @@ class Offered:
         decided: list[tuple[Pending, list[Claims]]] = []
         for job in [pending, *scheduler.queue.take_all()]:
             yield scheduler.clock.timeout(scheduler.begin(job))
-            transaction = scheduler.plan(job, view)
+            transaction = scheduler.plan(job, view := view.without_bars())
             if worth_claiming(transaction, job, self.commit):
                 for claims in transaction:
                     view = view.after(claims.task, claims.hosts, claims.counts)

@@ -207,6 +207,8 @@ class Scheduler:
     def plan(self, pending: Pending, view: ClusterView, left: list[int] | None = None) -> list[Claims]:
         """Decide, on what `view` shows, where what is left of a job goes (or of it only `left`, per group)."""
         groups = pending.job.groups
+        if groups[0].task.apart:
+            view = view.barring(self.cell.siblings(pending.job.id))
         transaction = []
         for number, count in enumerate(pending.left if left is None else left):
             if not count:

@@ -45,6 +45,10 @@ class Cell(Protocol):
         """Write down what was decided on the present snapshot."""
         ...
 
+    def siblings(self, job: str) -> IntArray:
+        """Give the hosts that hold containers of a job whose containers keep apart."""
+        ...
+
     def commit(self, pending: Any, transaction: Sequence[Claims], conflict: Conflict, commit: Commit) -> Any:
         """Ask for a transaction; gives an event whose value is the `Outcome`. What is granted starts."""
         ...
