@@ -111,6 +111,20 @@ def test_what_is_remembered_is_forgotten_when_a_hosts_attribute_changes(name, ho
             np.testing.assert_array_equal(old, new)
 
 
+@given(hosts=hosts, changes=changes, demands=st.lists(constraints, min_size=1, max_size=3))
+def test_the_hosts_allowed_are_those_that_are_now_as_demanded(hosts, changes, demands):
+    ledger = cell(hosts)
+    now = [dict(labels) for _, _, labels in hosts]
+    for host, attribute, value, *_ in changes:
+        ledger.set_attributes(host % len(hosts), {attribute: value})
+        now[host % len(hosts)][attribute] = value
+        now[host % len(hosts)] = {name: text for name, text in now[host % len(hosts)].items() if text is not None}
+        for wanted in demands:
+            task = Task(Resources(), 0, wanted)
+            allowed = [not excluded(labels, task) for labels in now]
+            assert ledger.snapshot().allowed(task).tolist() == allowed
+
+
 @given(hosts=hosts, task=tasks, data=st.data())
 def test_whether_a_host_is_allowed_depends_on_its_row_alone(hosts, task, data):
     view = cell(hosts).snapshot()
