@@ -14,6 +14,7 @@ import numpy as np
 from policies.arrays import BoolArray, IntArray
 from policies.requests import ALWAYS, RESOURCES, Resources, Task
 from traces import tables
+from traces.labels import read_labels
 from traces.units import GPU_MILLI, MILLI
 
 
@@ -127,13 +128,13 @@ def range_names(n: int) -> list[str]:
 TOO_MUCH = 2**47
 
 #: Columns of a host file that the tank does not model yet; they may stand there and are named in a note.
-LATER_COLUMNS = ("disk_class", "net_bps", "labels", "images")
+LATER_COLUMNS = ("disk_class", "net_bps", "images")
 
 
 def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
     """Read a host file, CSV or Parquet.
 
-    Columns: ``host, cpus, memory_bytes`` and optionally ``gpus, joins_s, leaves_s`` and `LATER_COLUMNS`.
+    Columns: ``host, cpus, memory_bytes`` and optionally ``gpus, joins_s, leaves_s, labels`` and `LATER_COLUMNS`.
 
     Returns
     -------
@@ -145,7 +146,7 @@ def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
     UserError
         Naming the file and the column or row.
     """
-    known = ("host", "cpus", "memory_bytes", "gpus", "joins_s", "leaves_s", *LATER_COLUMNS)
+    known = ("host", "cpus", "memory_bytes", "gpus", "joins_s", "leaves_s", "labels", *LATER_COLUMNS)
     table = tables.read_whole(path, required=known[:3], optional=known[3:])
     names = table.text("host")
     columns = {
@@ -166,10 +167,16 @@ def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
     first = {name: row for row, name in reversed(list(enumerate(names)))}
     again = np.array([first[name] != row for row, name in enumerate(names)])
     table.mark(again, "the host is there twice", names)
+    attributes = []
+    for row, text in enumerate(table.text("labels") if table.has("labels") else ()):
+        try:
+            attributes.append(read_labels(text))
+        except ValueError as error:
+            table.bad.setdefault(row, (str(error), text))
     table.refuse()
     events = [HostEvent(float(t), host, True) for host, t in enumerate(joins) if t > 0]
     events += [HostEvent(float(t), host, False) for host, t in enumerate(leaves) if t < np.inf]
     capacity = np.array([columns["cpus"] * MILLI, columns["memory_bytes"], columns["gpus"] * GPU_MILLI])
-    hosts = Hosts(names, capacity.round().astype(np.int64), joins <= 0, sorted(events))
+    hosts = Hosts(names, capacity.round().astype(np.int64), joins <= 0, sorted(events), attributes)
     notes = [f"{path}: column {name} is not modelled yet" for name in LATER_COLUMNS if table.has(name)]
     return hosts, notes
