@@ -109,6 +109,8 @@ def point(
     return Point(place | dict(where or {}) | {"seed": seed}, study, RunKey(ARCHITECTURES[scheme], policy, seed))
 
 
+#: Share of the jobs that must have a certain kind of machine in the high-fidelity cells; assumed.
+PICKY = 0.1
 #: Where containers go in the high-fidelity cells: the fullest of twenty hosts drawn for each container. Borg looks at
 #: hosts in random order until enough of them fit (Verma et al., EuroSys 2015, section 3.4); how many is assumed.
 BEST_OF_SOME = "power-of-d:d=20,score=binpack"

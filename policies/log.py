@@ -30,6 +30,7 @@ class Event(IntEnum):
     SCHEDULER = 15  # a scheduler is there
     UNATTEMPTED = 16  # the run is over, and no scheduler had begun with this job
     PREEMPTED = 17  # containers were ended to make room for more important ones
+    HOST_RELABELLED = 18  # attributes of a host changed
 
 
 class Row(NamedTuple):

@@ -7,6 +7,7 @@ The true run time and the true demand of a container are not here: nobody knows 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 
@@ -25,15 +26,98 @@ RESOURCES = tuple(field.rpartition("_")[0] for field in Resources._fields)
 ALWAYS = ("cpu", "memory")
 
 
+class Operator(StrEnum):
+    """How a constraint compares a host's attribute with its own value."""
+
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    LESS = "<"
+    GREATER = ">"
+    IN = "in"
+    NOT_IN = "notin"
+    EXISTS = "exists"
+    ABSENT = "absent"
+
+
+class Constraint(NamedTuple):
+    """What a container demands of an attribute of its host.
+
+    Attributes
+    ----------
+    attribute : str
+        Its name.
+    operator : Operator
+        How it is compared.
+    value : str or tuple of str
+        With what: a text, a whole number written out for ``<`` and ``>``, several texts for ``in`` and ``notin``,
+        nothing for ``exists`` and ``absent``.
+    """
+
+    attribute: str
+    operator: Operator
+    value: str | tuple[str, ...] = ""
+
+    def allows(self, has: str | None) -> bool:
+        """Say whether a host is allowed whose attribute has this value; None where it lacks the attribute.
+
+        Notes
+        -----
+        These are the rules of Kubernetes' label selectors: ``!=`` and ``notin`` allow a host that lacks the attribute,
+        ``=``, ``in``, ``<`` and ``>`` do not. An empty text is a value, unlike none. What is no whole number is neither
+        less nor greater than anything.
+
+        Examples
+        --------
+        >>> zone = Constraint("zone", Operator.NOT_EQUAL, "b")
+        >>> zone.allows("a"), zone.allows("b"), zone.allows(None)
+        (True, False, True)
+        >>> kernel = Constraint("kernel", Operator.GREATER, "3")
+        >>> kernel.allows("10"), kernel.allows("3"), kernel.allows("new"), kernel.allows(None)
+        (True, False, False, False)
+        """
+        operator, value = self.operator, self.value
+        if operator is Operator.EQUAL:
+            return has == value
+        if operator is Operator.NOT_EQUAL:
+            return has != value
+        if operator is Operator.IN:
+            return has is not None and has in value
+        if operator is Operator.NOT_IN:
+            return has is None or has not in value
+        if operator is Operator.EXISTS:
+            return has is not None
+        if operator is Operator.ABSENT:
+            return has is None
+        try:
+            number, limit = int(has or ""), int(str(value))
+        except ValueError:
+            return False
+        return number < limit if operator is Operator.LESS else number > limit
+
+
 class Task(NamedTuple):
     """One container as its user described it: a request, not a prediction.
 
     Equal tasks are interchangeable, so a `Task` is also the key under which scores are cached
     (Borg's equivalence classes).
+
+    Attributes
+    ----------
+    need : Resources
+        What it asks for.
+    priority : int
+        Higher is more important.
+    constraints : tuple of Constraint
+        What its host must be like, all of them.
+    apart : bool
+        Whether it shares its host with no other container of its job, nor of an earlier or later submission of that
+        name. Either all containers of a job are apart or none is.
     """
 
     need: Resources
-    priority: int = 0  # higher is more important
+    priority: int = 0
+    constraints: tuple[Constraint, ...] = ()
+    apart: bool = False
 
 
 class Group(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import simpy
 
 from policies.arrays import FloatArray, IntArray
 from policies.cell import Claims, Commit, Conflict, Ledger, Outcome, PreemptiveLedger
-from policies.cell.audit import check, check_evictions
+from policies.cell.audit import check, check_apart, check_constraints, check_evictions
 from policies.cell.preemption import Resident, victims
 from policies.errors import UserError
 from policies.log import Event, Log
@@ -105,15 +105,17 @@ class Tank:
     ) -> None:
         self.env = simpy.Environment()
         gap = self._preempt_gap = architecture.preempt_gap
-        self.ledger = (
-            Ledger(hosts.capacity, hosts.alive) if gap is None else PreemptiveLedger(hosts.capacity, hosts.alive, gap)
-        )
+        books = hosts.capacity, hosts.alive, hosts.attributes
+        self.ledger = Ledger(*books) if gap is None else PreemptiveLedger(*books, gap=gap)
         self.snapshot = self.ledger.snapshot
         self.claims = self.ledger.claims
+        self.siblings = self.ledger.siblings
         self.preemptable = self.ledger.preemptable
         self._hosts = hosts
-        self._largest = hosts.largest()
         self._fits_somewhere: dict[Task, bool] = {}
+        # For the audit: what hosts are like, kept apart from the books, and since when.
+        self._labels = [dict(labels) for labels in hosts.attributes or [{}] * len(hosts)] if options.audit else []
+        self._labelled_s: dict[int, float] = {}
         self._log, self._options = log, options
         log.levels = self.ledger.levels()
         self._waiting: dict[Job, Waiting] = {}
@@ -152,7 +154,10 @@ class Tank:
             if job.submit_s > 0:
                 raise UserError(f"{source}: job {job.id!r} is submitted at {job.submit_s:g} s; prefill is there at 0")
             for group, runs in zip(job.groups, run_s, strict=True):
-                hosts, counts = placer.place(self.snapshot(), group.task, group.count)
+                view = self.snapshot()
+                if group.task.apart:
+                    view = view.barring(self.siblings(job.id))
+                hosts, counts = placer.place(view, group.task, group.count)
                 if counts.sum() < group.count:
                     raise UserError(
                         f"{source}: job {job.id!r} finds no room for {group.count - counts.sum()} containers"
@@ -161,7 +166,7 @@ class Tank:
 
     def _prefill(self, job: Job, task: Task, each: IntArray, run_s: RunTime, *, recorded: bool) -> None:
         hosts, counts = np.unique(each, return_counts=True)
-        self.ledger.place(task, hosts, counts)
+        self.ledger.place(task, hosts, counts, job.id)
         for part_hosts, part_counts, run in _by_run_time(each, run_s):
             self._run(Running(job, "", task, part_hosts, part_counts, run, 0.0, recorded))
         self._log.say(
@@ -245,15 +250,14 @@ class Tank:
     def _fits_on_some_host(self, task: Task) -> bool:
         fits = self._fits_somewhere.get(task)
         if fits is None:
-            need = np.array(task.need)[:, None]
-            fits = self._fits_somewhere[task] = bool((self._largest >= need).all(axis=0).any())
+            fits = self._fits_somewhere[task] = self._hosts.could_hold(task)
         return fits
 
     # -- what schedulers ask for (`policies.scheduling.world.Cell`) -------------------------------------------
 
     def commit(self, pending: Pending, transaction: Sequence[Claims], conflict: Conflict, commit: Commit) -> Any:
         """Ask the books for a transaction and start what is granted."""
-        outcome = self.ledger.commit(transaction, conflict, commit, pending.unplaced)
+        outcome = self.ledger.commit(transaction, conflict, commit, job=pending.job.id, gang=pending.unplaced)
         remaining = max(pending.unplaced - outcome.placed, 0)  # less than none: extra workers came
         self._say_of(
             pending,
@@ -362,7 +366,8 @@ class Tank:
 
     def _leave(self, running: Running, why: Event, hosts: IntArray, counts: IntArray) -> None:
         """Give back the room of containers and say so."""
-        self._say_left(running, why, hosts, counts, self.ledger.release(running.task, hosts, counts))
+        tasks = self.ledger.release(running.task, hosts, counts, running.job.id)
+        self._say_left(running, why, hosts, counts, tasks)
 
     def _say_left(self, running: Running, why: Event, hosts: IntArray, counts: IntArray, tasks: int) -> None:
         """Write that containers gave back their room, and tell who watches."""
@@ -406,7 +411,7 @@ class Tank:
                     going.setdefault(running, []).append((host, count))
         gone = [(running, *np.array(where).T) for running, where in going.items()]
         # Written when all of them have gone: before, the books have more on a host than it holds.
-        tasks = [self.ledger.release(running.task, hosts, counts) for running, hosts, counts in gone]
+        tasks = [self.ledger.release(running.task, hosts, counts, running.job.id) for running, hosts, counts in gone]
         for (running, hosts, counts), left in zip(gone, tasks, strict=True):
             self._cut(running, hosts, counts)
             self._say_left(running, Event.PREEMPTED, hosts, counts, left)
@@ -423,6 +428,10 @@ class Tank:
             if event.t_s > self.env.now:
                 yield self.env.timeout(event.t_s - self.env.now)
             was_alive = bool(self.snapshot().alive[event.host])
+            if event.attributes is not None:
+                self._relabel(event.host, event.attributes)
+                if event.capacity is None and event.alive == was_alive:
+                    continue
             self.ledger.set_host(event.host, alive=event.alive, capacity=event.capacity)
             if event.alive:
                 what = Event.HOST_RESIZED if was_alive else Event.HOST_JOINED
@@ -431,6 +440,15 @@ class Tank:
             self._log.say(self.env.now, what, host=event.host, levels=self.ledger.levels())
             if not event.alive:
                 self._lose(event.host)
+
+    def _relabel(self, host: int, changes: Mapping[str, str | None]) -> None:
+        """Let a host have other attributes. What runs there stays, whatever it demanded of its host."""
+        self.ledger.set_attributes(host, changes)
+        self._log.say(self.env.now, Event.HOST_RELABELLED, host=host)
+        if self._options.audit:
+            self._labelled_s[host] = self.env.now
+            labels = {**self._labels[host], **changes}
+            self._labels[host] = {name: value for name, value in labels.items() if value is not None}
 
     def _lose(self, host: int) -> None:
         """End what runs on a host that went away."""
@@ -472,12 +490,22 @@ class Tank:
             self.env.run(until=until_s)
 
     def check(self) -> None:
-        """Assert that the books say what runs."""
+        """Assert that the books say what runs, and that it runs where it may."""
         running, recorded = (
-            [(r.task, r.hosts.tolist(), r.counts.tolist()) for r in self._running if r.recorded is kind]
+            [(r.job.id, r.task, r.hosts.tolist(), r.counts.tolist()) for r in self._running if r.recorded is kind]
             for kind in (False, True)
         )
-        check(self.snapshot(), running, recorded)
+        check(self.snapshot(), *([entry[1:] for entry in kind] for kind in (running, recorded)))
+        check_apart(running, recorded)
+        if self._labels:
+            # What runs stays when its host changes.
+            changed_s = self._labelled_s
+            placed = [
+                (r.task, [host for host in r.hosts.tolist() if r.since_s > changed_s.get(host, -1.0)])
+                for r in self._running
+                if r.task.constraints and not r.recorded
+            ]
+            check_constraints(self._labels, placed)
 
 
 def _as_requested_s(arrival: Arrival) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
+from heapq import merge
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.errors import UserError
-from policies.requests import Group, Job, Resources, Task
+from policies.requests import Constraint, Group, Job, Operator, Resources, Task
 from traces.hosts import TOO_MUCH, HostEvent, Hosts
 from traces.rejects import Rejects
 from traces.tables import Batch, Reader
@@ -54,9 +56,14 @@ TASK_COLUMNS = (
     "different-machines restriction",
 )
 MACHINE_COLUMNS = ("time", "machine ID", "event type", "platform ID", "CPUs", "Memory")
+CONSTRAINT_COLUMNS = ("time", "job ID", "task index", "comparison operator", "attribute name", "attribute value")
+ATTRIBUTE_COLUMNS = ("time", "machine ID", "attribute name", "attribute value", "attribute deleted")
 
 SUBMIT, SCHEDULE, EVICT, FAIL, FINISH, KILL, LOST, UPDATE_PENDING, UPDATE_RUNNING = range(9)
 ADD, REMOVE, UPDATE = range(3)
+
+#: Comparison operators by their numbers.
+OPERATORS = (Operator.EQUAL, Operator.NOT_EQUAL, Operator.LESS, Operator.GREATER)
 
 #: What a float makes of 2^63-1, which says "after the end of the trace", and what we keep instead.
 _AFTER_THE_END = 2.0**63
@@ -78,12 +85,16 @@ _TASK_EVENT = np.dtype(
     ]
 )  # fmt: skip
 _MACHINE_EVENT = np.dtype([("time", "i8"), ("machine", "i8"), ("event", "i1"), ("cpu", "i8"), ("memory", "i8")])
+_CONSTRAINT = np.dtype(
+    [("time", "i8"), ("job", "i8"), ("index", "i4"), ("operator", "i1"), ("name", "i4"), ("value", "i4")]
+)
+_ATTRIBUTE = np.dtype([("time", "i8"), ("machine", "i8"), ("name", "i4"), ("value", "i4")])
 
 #: From one SUBMIT of a task to its end. Running lives are on a machine at time 0, the others are input.
 _LIFE = np.dtype(
     [
         ("job", "i8"), ("index", "i4"), ("machine", "i8"), ("submit", "i8"), ("run_s", "f8"), ("cpu", "i8"),
-        ("memory", "i8"), ("priority", "i2"), ("running", "?"), ("again", "?"),
+        ("memory", "i8"), ("priority", "i2"), ("running", "?"), ("again", "?"), ("apart", "?"), ("demands", "i4"),
     ]
 )  # fmt: skip
 
@@ -95,9 +106,18 @@ Floats = FloatArray
 #: What was odd or is left out, and how often.
 Odd = Counter[str]
 
+#: Texts and their numbers, in order of appearance.
+Words = dict[str, int]
+
+#: Makes rows of a batch.
+MakeRows = Callable[[Batch, Rejects, Odd], Rows]
+
 
 class Google2011(Trace):
     """The Google cluster-usage traces v2.1, a folder with ``task_events/`` and ``machine_events/``.
+
+    Where ``task_constraints/`` and ``machine_attributes/`` are there, too, containers demand what their tasks did when
+    they were scheduled. Of the attributes those are kept that some constraint names.
 
     Every SUBMIT is a container of input, resubmissions after an eviction, a failure or a kill too. The containers of
     one Google job that are submitted within a second of one another are one `Job`, at the time of the first. A
@@ -156,44 +176,58 @@ class Google2011(Trace):
             f"1.0 of CPU is written as {REFERENCE_CORES} cores, 1.0 of memory as {REFERENCE_MEMORY_BYTES:.0e} bytes: "
             "a unit, not a claim about the real machine",
             "times are as recorded: the trace begins at 600 s, time 0 is the state before it",
-            "job_events, task_constraints, task_usage and machine_attributes are not used",
+            "job_events and task_usage are not used",
+            "a machine that lacks an attribute differs from every value of it, and is neither less nor greater; a "
+            "constraint without a value asks whether the machine has the attribute"
+            if self._picky
+            else "task_constraints and machine_attributes are not both here: no container demands an attribute",
             *self._notes,
         ]
 
     def files(self) -> list[Path]:
-        """List the parts, in order of name."""
-        return [*_parts(self.path / "machine_events"), *_parts(self.path / "task_events")]
+        """List the parts, table by table in order of name."""
+        tables = ("machine_events", "task_events", *(("machine_attributes", "task_constraints") if self._picky else ()))
+        return [part for table in tables for part in _parts(self.path / table)]
+
+    @property
+    def _picky(self) -> bool:
+        # Either without the other says nothing about who may go where.
+        return all((self.path / table).is_dir() for table in ("machine_attributes", "task_constraints"))
 
     @cached_property
     def _recording(self) -> _Recording:
-        machine_parts, task_parts = _parts(self.path / "machine_events"), _parts(self.path / "task_events")
         self.rejects.begin()
         odd: Odd = Counter()
-        machine_events = self._read(machine_parts, MACHINE_COLUMNS, _machine_rows, _MACHINE_EVENT, odd)
-        task_events = self._read(task_parts, TASK_COLUMNS, _task_rows, _TASK_EVENT, odd)
+        machine_events = self._read("machine_events", MACHINE_COLUMNS, _machine_rows, _MACHINE_EVENT, odd)
+        task_events = self._read("task_events", TASK_COLUMNS, _task_rows, _TASK_EVENT, odd)
         end_s = float(task_events["time"].max(initial=0)) / SECOND_US
-        hosts = _hosts(machine_events, odd)
-        lives = _lives(_in_order(task_events, odd), odd)
+        hosts, demands = _hosts(machine_events, odd), _Demands(np.empty(0, dtype=_CONSTRAINT), [])
+        if self._picky:
+            words: Words = {}
+            make_rows = partial(_constraint_rows, words)
+            constraints = self._read("task_constraints", CONSTRAINT_COLUMNS, make_rows, _CONSTRAINT, odd)
+            demands = _Demands(constraints, list(words))
+            names = {constraint.attribute for wanted in demands.sets for constraint in wanted}
+            make_rows = partial(_attribute_rows, words, names)
+            attributes = self._read("machine_attributes", ATTRIBUTE_COLUMNS, make_rows, _ATTRIBUTE, odd)
+            hosts = _with_attributes(hosts, attributes, list(words), odd)
+        lives = _lives(_in_order(task_events, odd), demands, odd)
         running = lives["running"]
         made = _Recording(
             hosts,
-            _prefill(lives[running], hosts, odd),
-            _arrivals(lives[~running], np.unique(lives["job"][running]), odd),
+            _prefill(lives[running], hosts, demands, odd),
+            _arrivals(lives[~running], np.unique(lives["job"][running]), demands, odd),
             end_s,
         )
-        self._notes = [*_which(task_parts), *(f"{text}: {count:,}" for text, count in odd.items() if count)]
+        self._notes = [
+            *_which(_parts(self.path / "task_events")),
+            *(f"{text}: {count:,}" for text, count in odd.items() if count),
+        ]
         return made
 
-    def _read(
-        self,
-        parts: list[Path],
-        names: tuple[str, ...],
-        rows: Callable[[Batch, Rejects, Odd], Rows],
-        dtype: np.dtype[Any],
-        odd: Odd,
-    ) -> Rows:
+    def _read(self, table_name: str, names: tuple[str, ...], rows: MakeRows, dtype: np.dtype[Any], odd: Odd) -> Rows:
         pieces: list[Rows] = [np.empty(0, dtype=dtype)]
-        for part in parts:
+        for part in _parts(self.path / table_name):
             batches = Reader(part, self.rejects, names=names).batches()
             pieces.extend(rows(batch, self.rejects, odd) for batch in batches)
         table: Rows = np.concatenate(pieces)
@@ -320,6 +354,110 @@ def _machine_rows(batch: Batch, rejects: Rejects, _: Odd) -> Rows:
     return _rows(columns, batch.reject(rejects), _MACHINE_EVENT)
 
 
+def _constraint_rows(words: Words, batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
+    names, values = batch.text("attribute name"), batch.text("attribute value")
+    operator = batch.number("comparison operator", missing=_EMPTY)
+    known = np.isin(operator, np.arange(len(OPERATORS)))
+    _mark(batch, "comparison operator", ~known, "unknown comparison operator")
+    batch.mark(np.array([not name for name in names], dtype=bool), "attribute name is empty", names)
+    orders = np.flatnonzero(known & (operator >= OPERATORS.index(Operator.LESS)))
+    no_number = np.zeros(len(batch), dtype=bool)
+    no_number[orders] = [not re.fullmatch(r"-?[0-9]+", values[row]) for row in orders]
+    batch.mark(no_number, "a constraint with < or > compares with a whole number", values)
+    columns = {
+        "time": _time(batch),
+        "job": _whole(batch, "job ID"),
+        "index": _whole(batch, "task index", 2**31),
+        "operator": operator,
+        "name": _numbered(names, words),
+        "value": _numbered(values, words),
+    }
+    return _rows(columns, batch.reject(rejects), _CONSTRAINT)
+
+
+def _attribute_rows(words: Words, wanted: set[str], batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
+    names, deleted = batch.text("attribute name"), _whole(batch, "attribute deleted", 2)
+    batch.mark(np.array([not name for name in names], dtype=bool), "attribute name is empty", names)
+    time, machine, values = _time(batch), _whole(batch, "machine ID"), batch.text("attribute value")
+    good = batch.reject(rejects)
+    named = np.array([names[row] in wanted for row in good.tolist()], dtype=bool)
+    odd["lines of machine_attributes about what no constraint names, left out"] += int((~named).sum())
+    good = good[named]
+    rows = np.empty(good.size, dtype=_ATTRIBUTE)
+    rows["time"], rows["machine"] = time[good], machine[good]
+    rows["name"] = _numbered([names[row] for row in good.tolist()], words)
+    rows["value"] = _numbered([values[row] for row in good.tolist()], words)
+    rows["value"][deleted[good] == 1] = _NONE
+    return rows
+
+
+def _numbered(texts: list[str], words: Words) -> Ints:
+    """Give the number of each text, a new one for what was not there before."""
+    return np.array([words.setdefault(text, len(words)) for text in texts], dtype=np.int64)
+
+
+# ---- Constraints ----------------------------------------------------------------------------------------------------
+
+
+class _Demands:
+    """What tasks demand of their machines, and since when.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n,)
+        Lines of task_constraints; those of one task and time are one set, which replaces the set before it.
+    words : list of str
+        Attributes and values by their numbers.
+
+    Attributes
+    ----------
+    sets : list of tuple of Constraint
+        All different sets of constraints; the first is empty.
+    """
+
+    def __init__(self, rows: Rows, words: list[str]) -> None:
+        self.sets: list[tuple[Constraint, ...]] = [()]
+        rows = rows[np.lexsort([rows[name] for name in ("value", "operator", "name", "time", "index", "job")])]
+        begins = _changes(rows["job"]) | _changes(rows["index"]) | _changes(rows["time"])
+        starts = np.flatnonzero(begins)
+        #: The first row of each set that a task is given, and the number of the set.
+        self._given, self._set = rows[starts], np.zeros(starts.size, dtype=np.int64)
+        numbers: dict[tuple[tuple[int, int, int], ...], int] = {(): 0}
+        parts = list(zip(*(rows[name].tolist() for name in ("name", "operator", "value")), strict=True))
+        for row, (start, end) in enumerate(
+            zip(starts.tolist(), np.append(starts, rows.size)[1:].tolist(), strict=True)
+        ):
+            key = tuple(dict.fromkeys(parts[start:end]))
+            if key not in numbers:
+                numbers[key] = len(self.sets)
+                self.sets.append(tuple(_constraint(words[n], OPERATORS[o], words[v]) for n, o, v in key))
+            self._set[row] = numbers[key]
+
+    def at(self, job: Ints, index: Ints, time: Ints) -> Ints:
+        """Give the number of the set that each task was given last at some time, 0 where there is none."""
+        given, n = self._given, self._given.size
+        if not n:
+            return np.zeros(job.size, dtype=np.int64)
+        jobs, indices, times = (
+            np.concatenate(pair) for pair in ((given["job"], job), (given["index"], index), (given["time"], time))
+        )
+        asks = np.arange(jobs.size) >= n
+        order = np.lexsort((asks, times, indices, jobs))
+        # The last set that stands before each question in this order, if it is of the same task.
+        place = np.maximum.accumulate(np.where(asks[order], -1, np.arange(order.size)))
+        last = order[place]
+        same = (place >= 0) & (jobs[last] == jobs[order]) & (indices[last] == indices[order])
+        answer = np.zeros(jobs.size, dtype=np.int64)
+        answer[order[same]] = self._set[last[same]]
+        return answer[n:]
+
+
+def _constraint(name: str, operator: Operator, value: str) -> Constraint:
+    if not value:
+        return Constraint(name, Operator.ABSENT if operator is Operator.EQUAL else Operator.EXISTS)
+    return Constraint(name, operator, value)
+
+
 # ---- Machines -------------------------------------------------------------------------------------------------------
 
 
@@ -360,6 +498,30 @@ def _hosts(events: Rows, odd: Odd) -> Hosts:
     return Hosts(names, np.array(capacity, dtype=np.int64).reshape(-1, 3).T, np.array(alive_at_0, dtype=bool), later)
 
 
+def _with_attributes(hosts: Hosts, rows: Rows, words: list[str], odd: Odd) -> Hosts:
+    """Give the machines their attributes, and the changes of these their place among the other events."""
+    row_of = {int(name): row for row, name in enumerate(hosts.names)}
+    attributes: list[dict[str, str]] = [{} for _ in hosts.names]
+    changes: dict[tuple[int, int], dict[str, str | None]] = {}
+    rows = rows[np.argsort(rows["time"], kind="stable")]
+    for time, machine, name, value in rows.tolist():
+        host = row_of.get(machine)
+        if host is None:
+            odd["lines of machine_attributes about machines that are never there, ignored"] += 1
+        elif time:
+            changes.setdefault((time, host), {})[words[name]] = None if value == _NONE else words[value]
+        elif value != _NONE:
+            attributes[host][words[name]] = words[value]
+    changed = [HostEvent(time / SECOND_US, host, False, None, change) for (time, host), change in changes.items()]
+    alive = hosts.alive.tolist()
+    events = []
+    for event in merge(hosts.events, changed, key=lambda event: event.t_s):
+        if event.attributes is None:
+            alive[event.host] = event.alive
+        events.append(event._replace(alive=alive[event.host]))
+    return replace(hosts, events=events, attributes=attributes)
+
+
 # ---- Tasks ----------------------------------------------------------------------------------------------------------
 
 
@@ -396,7 +558,7 @@ def _in_order(events: Rows, odd: Odd) -> Rows:
     return sorted_events
 
 
-def _lives(events: Rows, odd: Odd) -> Rows:
+def _lives(events: Rows, demands: _Demands, odd: Odd) -> Rows:
     """Make lives of the events, which are in order of task and time."""
     if not events.size:
         return np.empty(0, dtype=_LIFE)
@@ -431,6 +593,9 @@ def _lives(events: Rows, odd: Odd) -> Rows:
     lives["run_s"] = np.where(ended, (time[end] - time[start]) / SECOND_US, OPEN_ENDED)
     lives["cpu"] = _last_given(events["cpu"], rows[begin], asked)
     lives["memory"] = _last_given(events["memory"], rows[begin], asked)
+    # A job keeps apart as a whole, whichever of its tasks said so.
+    lives["apart"] = np.isin(lives["job"], lives["job"][events["apart"][asked]])
+    lives["demands"] = demands.at(lives["job"], lives["index"], events["time"][asked])
     lives["running"] = scheduled & (time[start] == 0)
     lives["again"] = ~(_changes(lives["job"]) | _changes(lives["index"]))
 
@@ -445,7 +610,8 @@ def _lives(events: Rows, odd: Odd) -> Rows:
         "containers scheduled without having been submitted, submitted when they were scheduled": implicit,
         "containers that ask for no amount of CPU or memory, taken as 0": unsaid,
         "containers that ask for disk space, not modelled yet": events["disk"][asked],
-        "containers that share no machine with others of their job, not modelled yet": events["apart"][asked],
+        "containers that share no machine with others of their job": lives["apart"],
+        "containers that demand attributes of their machine": lives["demands"] > 0,
     }.items():
         odd[text] += int(cases.sum())
     return lives
@@ -470,7 +636,7 @@ def _last_given(column: Ints, first: Ints, last: Ints) -> Ints:
     return np.where(given >= first, column[given], _NONE)
 
 
-def _prefill(lives: Rows, hosts: Hosts, odd: Odd) -> list[Recorded]:
+def _prefill(lives: Rows, hosts: Hosts, demands: _Demands, odd: Odd) -> list[Recorded]:
     """Put what runs at time 0 on its machines."""
     row_of = {int(name): row for row, name in enumerate(hosts.names)}
     row = np.array([row_of.get(machine, -1) for machine in lives["machine"].tolist()], dtype=np.int64)
@@ -479,7 +645,7 @@ def _prefill(lives: Rows, hosts: Hosts, odd: Odd) -> list[Recorded]:
     # Put elsewhere it would be a decision of ours in a recorded state; submitted, it would be input nobody sent.
     odd["containers that run at time 0 on a machine that is not there, left out"] += int((~there).sum())
     lives, row = lives[there], row[there]
-    groups = _Groups(lives, _changes(lives["job"]))
+    groups = _Groups(lives, _changes(lives["job"]), demands)
     return [
         Recorded(str(job), _workload(task.priority), task, row[members], run_s)
         for job, (task, _), members, run_s in zip(
@@ -488,7 +654,7 @@ def _prefill(lives: Rows, hosts: Hosts, odd: Odd) -> list[Recorded]:
     ]
 
 
-def _arrivals(lives: Rows, ran: Ints, odd: Odd) -> list[Arrival]:
+def _arrivals(lives: Rows, ran: Ints, demands: _Demands, odd: Odd) -> list[Arrival]:
     """Make jobs of what is submitted; those of `ran` run at time 0 already."""
     lives = lives[np.lexsort((lives["index"], lives["submit"], lives["again"], lives["job"]))]
     begins = _changes(lives["job"]) | _changes(lives["again"])
@@ -498,7 +664,7 @@ def _arrivals(lives: Rows, ran: Ints, odd: Odd) -> list[Arrival]:
     most_s = early_us.max(initial=0) / SECOND_US
     odd[f"containers submitted up to {most_s:.3g} s early, with the first of their job"] += int((early_us > 0).sum())
 
-    groups = _Groups(lives, begins)
+    groups = _Groups(lives, begins, demands)
     starts = np.flatnonzero(groups.begins)
     ends = np.append(starts[1:], len(groups.groups))
     # A job stands with its first submission first, unless it runs at time 0.
@@ -529,6 +695,8 @@ class _Groups:
         Those of one submission follow one another.
     begins : ndarray of bool, shape (n,)
         Where a submission begins.
+    demands : _Demands
+        What `lives` refer to.
 
     Attributes
     ----------
@@ -543,11 +711,14 @@ class _Groups:
         Whether a group is the first of its submission.
     """
 
-    def __init__(self, lives: Rows, begins: Bools) -> None:
+    #: What makes containers unlike.
+    KEYS = ("cpu", "memory", "priority", "demands", "apart")
+
+    def __init__(self, lives: Rows, begins: Bools, demands: _Demands) -> None:
         number = np.cumsum(begins)
-        order = np.lexsort((lives["priority"], lives["memory"], lives["cpu"], number))
+        order = np.lexsort((*(lives[name] for name in reversed(self.KEYS)), number))
         differs = _changes(number[order])
-        for name in ("cpu", "memory", "priority"):
+        for name in self.KEYS:
             differs |= _changes(lives[name][order])
         start = np.flatnonzero(differs)
         # The sort is stable: the first member of a group is the one that appears first.
@@ -561,9 +732,9 @@ class _Groups:
         self.members = [order[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
         self.run_s: list[RunTime] = [run_s[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
         tasks: dict[tuple[int, ...], Task] = {}  # equal ones share an object
-        keys = zip(*(lives[name][self.first].tolist() for name in ("cpu", "memory", "priority")), strict=True)
+        keys = zip(*(lives[name][self.first].tolist() for name in self.KEYS), strict=True)
         self.groups = [
-            Group(tasks.setdefault(key, Task(Resources(*key[:2]), key[2])), members.size)
+            Group(tasks.setdefault(key, Task(Resources(*key[:2]), key[2], demands.sets[key[3]], key[4])), members.size)
             for key, members in zip(keys, self.members, strict=True)
         ]
 

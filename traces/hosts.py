@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from policies.arrays import BoolArray, IntArray
-from policies.requests import ALWAYS, RESOURCES, Resources
+from policies.requests import ALWAYS, RESOURCES, Resources, Task
 from traces import tables
+from traces.labels import read_labels
 from traces.units import GPU_MILLI, MILLI
 
 
 class HostEvent(NamedTuple):
-    """A host joins, leaves or changes its size."""
+    """A host joins, leaves, or changes its size or its attributes."""
 
     t_s: float
     host: int
     alive: bool
     capacity: Resources | None = None  # None: as before
+    attributes: Mapping[str, str | None] | None = None  # those that change; None where the host has it no longer
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,16 @@ class Hosts:
         Whether the host is up at time 0.
     events : sequence of HostEvent
         In order of time, none at time 0.
+    attributes : sequence of mapping
+        What each host is like at time 0, or when it first joins: attributes (labels) and their values. Empty where
+        nothing is known of any host.
     """
 
     names: Sequence[str]
     capacity: IntArray
     alive: BoolArray
     events: Sequence[HostEvent] = field(default_factory=tuple)
+    attributes: Sequence[Mapping[str, str]] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -51,6 +59,53 @@ class Hosts:
     def resources(self) -> tuple[str, ...]:
         """Name the resources that the books of these hosts have columns for."""
         return tuple(name for name, row in zip(RESOURCES, self.capacity, strict=True) if name in ALWAYS or row.any())
+
+    def could_hold(self, task: Task) -> bool:
+        """Say whether some host is ever big enough for one `task`, and such as its constraints demand.
+
+        Where a host's size and attributes change, they are taken to have been all together once: what is denied here
+        is certain, what is affirmed may come to nothing.
+        """
+        big = (self._sizes >= np.array(task.need)[:, None]).all(axis=0)
+        if not task.constraints:
+            return bool(big.any())
+        hosts = np.zeros(len(self), dtype=bool)
+        hosts[self._owners[big]] = True
+        nobody_has = {None: np.arange(len(self))}
+        for name in dict.fromkeys(constraint.attribute for constraint in task.constraints):
+            demands = [constraint for constraint in task.constraints if constraint.attribute == name]
+            fine = np.zeros(len(self), dtype=bool)
+            for value, having in self._ever.get(name, nobody_has).items():
+                if all(demand.allows(value) for demand in demands):
+                    fine[having] = True
+            hosts &= fine
+        return bool(hosts.any())
+
+    @cached_property
+    def _sizes(self) -> IntArray:
+        return self.largest()
+
+    @cached_property
+    def _owners(self) -> IntArray:
+        """Whose each of the sizes is, shape (m,)."""
+        later = [event.host for event in self.events if event.alive and event.capacity is not None]
+        return np.concatenate((np.arange(len(self)), np.array(later, dtype=np.int64)))
+
+    @cached_property
+    def _ever(self) -> Mapping[str, Mapping[str | None, IntArray]]:
+        """For each attribute that some host ever has: for each value, or none, the hosts that ever have it."""
+        ever: dict[str, dict[str | None, set[int]]] = {}
+        later = [(event.host, event.attributes) for event in self.events if event.attributes]
+        for host, attributes in chain(enumerate(self.attributes), later):
+            for name, value in attributes.items():
+                ever.setdefault(name, {}).setdefault(value, set()).add(host)
+        for name, having in ever.items():
+            at_first = {host for host, attributes in enumerate(self.attributes) if name in attributes}
+            having.setdefault(None, set()).update(set(range(len(self))) - at_first)
+        return {
+            name: {value: np.array(sorted(hosts), dtype=np.int64) for value, hosts in having.items()}
+            for name, having in ever.items()
+        }
 
     def largest(self) -> IntArray:
         """Give the sizes that a host ever has, shape (3, m): what fits none of them fits nowhere, ever."""
@@ -73,13 +128,13 @@ def range_names(n: int) -> list[str]:
 TOO_MUCH = 2**47
 
 #: Columns of a host file that the tank does not model yet; they may stand there and are named in a note.
-LATER_COLUMNS = ("disk_class", "net_bps", "labels", "images")
+LATER_COLUMNS = ("disk_class", "net_bps", "images")
 
 
 def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
     """Read a host file, CSV or Parquet.
 
-    Columns: ``host, cpus, memory_bytes`` and optionally ``gpus, joins_s, leaves_s`` and `LATER_COLUMNS`.
+    Columns: ``host, cpus, memory_bytes`` and optionally ``gpus, joins_s, leaves_s, labels`` and `LATER_COLUMNS`.
 
     Returns
     -------
@@ -91,7 +146,7 @@ def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
     UserError
         Naming the file and the column or row.
     """
-    known = ("host", "cpus", "memory_bytes", "gpus", "joins_s", "leaves_s", *LATER_COLUMNS)
+    known = ("host", "cpus", "memory_bytes", "gpus", "joins_s", "leaves_s", "labels", *LATER_COLUMNS)
     table = tables.read_whole(path, required=known[:3], optional=known[3:])
     names = table.text("host")
     columns = {
@@ -112,10 +167,16 @@ def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
     first = {name: row for row, name in reversed(list(enumerate(names)))}
     again = np.array([first[name] != row for row, name in enumerate(names)])
     table.mark(again, "the host is there twice", names)
+    attributes = []
+    for row, text in enumerate(table.text("labels") if table.has("labels") else ()):
+        try:
+            attributes.append(read_labels(text))
+        except ValueError as error:
+            table.bad.setdefault(row, (str(error), text))
     table.refuse()
     events = [HostEvent(float(t), host, True) for host, t in enumerate(joins) if t > 0]
     events += [HostEvent(float(t), host, False) for host, t in enumerate(leaves) if t < np.inf]
     capacity = np.array([columns["cpus"] * MILLI, columns["memory_bytes"], columns["gpus"] * GPU_MILLI])
-    hosts = Hosts(names, capacity.round().astype(np.int64), joins <= 0, sorted(events))
+    hosts = Hosts(names, capacity.round().astype(np.int64), joins <= 0, sorted(events), attributes)
     notes = [f"{path}: column {name} is not modelled yet" for name in LATER_COLUMNS if table.has(name)]
     return hosts, notes

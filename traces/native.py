@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from policies.arrays import BoolArray, FloatArray
-from policies.requests import Group, Job, Resources, Task
+from policies.requests import Constraint, Group, Job, Resources, Task
+from traces.labels import read_constraints
 from traces.rejects import Rejects
 from traces.tables import Batch, Reader
 from traces.trace import Arrival, Trace
 from traces.units import GPU_MILLI, MILLI, thousandths
 
 REQUIRED = ("job", "submit_s", "workload", "tasks", "duration_s", "cpus", "memory_bytes")
-MODELLED = ("gpus", "priority")
-NUMBERS = ("submit_s", "tasks", "duration_s", "cpus", "memory_bytes", *MODELLED)
+MODELLED = ("gpus", "priority", "constraints", "apart")
+NUMBERS = ("submit_s", "tasks", "duration_s", "cpus", "memory_bytes", "gpus", "priority", "apart")
 #: Columns of the format that the tank does not model yet; they may be there and are named in a note.
 LATER = (
     "disk_read_bps",
@@ -26,7 +28,6 @@ LATER = (
     "net_bps",
     "image",
     "labels",
-    "constraints",
     "after",
     "cpu_demand",
     "memory_demand_bytes",
@@ -41,7 +42,7 @@ class Native(Trace):
     """The native format.
 
     Rows of one job that follow one another with the same submission time are unlike containers of that job.
-    Rows stand in order of submission.
+    If one of them is apart, all of the job are. Rows stand in order of submission.
     """
 
     format = "native"
@@ -80,7 +81,9 @@ class Native(Trace):
         submit_s, duration_s = batch.number("submit_s"), batch.number("duration_s")
         tasks, cpus, memory = batch.number("tasks"), batch.number("cpus"), batch.number("memory_bytes")
         gpus, priority = batch.number("gpus", missing=0.0), batch.number("priority", missing=0.0)
+        apart = batch.number("apart", missing=0.0)
         ids, workloads = batch.text("job"), batch.text("workload")
+        demands = _demands(batch)
 
         batch.mark(~((submit_s >= 0) & (submit_s < np.inf)), "submit_s must be 0 or more", submit_s)
         batch.mark(~(duration_s >= 0), "duration_s must be 0 or more (inf for a run without end)", duration_s)
@@ -90,6 +93,7 @@ class Native(Trace):
             batch.mark(values >= TOO_MUCH / per_unit, f"{name} is more than any machine has", values)
         batch.mark(~_whole(memory), "memory_bytes must be a whole number", memory)
         batch.mark(~(_whole(priority) & (np.abs(priority) < 2**31)), "priority must be a whole number", priority)
+        batch.mark(~((apart == 0) | (apart == 1)), "apart must be 0 or 1", apart)
         batch.mark(np.array([not name for name in ids], dtype=bool), "job is empty", ids)
         batch.mark(np.array([not name for name in workloads], dtype=bool), "workload is empty", workloads)
         # Last, since a row that is put aside says nothing about the order of the others.
@@ -99,19 +103,19 @@ class Native(Trace):
         batch.mark(submit_s < before, "submitted before the row above it: rows must be in order of submit_s", submit_s)
         good = batch.reject(self.rejects)
         if good.size < len(batch):
-            ids, workloads = [ids[row] for row in good], [workloads[row] for row in good]
-            submit_s, duration_s, tasks, cpus, memory, gpus, priority = (
-                column[good] for column in (submit_s, duration_s, tasks, cpus, memory, gpus, priority)
+            ids, workloads, demands = ([column[row] for row in good] for column in (ids, workloads, demands))
+            submit_s, duration_s, tasks, cpus, memory, gpus, priority, apart = (
+                column[good] for column in (submit_s, duration_s, tasks, cpus, memory, gpus, priority, apart)
             )
-        columns = (thousandths(cpus), memory, thousandths(gpus), priority, tasks)
-        keys = zip(*(column.astype(np.int64).tolist() for column in columns), strict=True)
-        known: dict[tuple[int, ...], tuple[Group, ...]] = {}  # of this batch: a trace may have no end of them
+        columns = (thousandths(cpus), memory, thousandths(gpus), priority, tasks, apart)
+        keys = zip(*(column.astype(np.int64).tolist() for column in columns), demands, strict=True)
+        known: dict[tuple[Any, ...], tuple[Group, ...]] = {}  # of this batch: a trace may have no end of them
         for job, workload, at, run_s, key in zip(
             ids, workloads, submit_s.tolist(), duration_s.tolist(), keys, strict=True
         ):
             groups = known.get(key)
             if groups is None:
-                groups = known[key] = (Group(Task(Resources(*key[:3]), key[3]), key[4]),)
+                groups = known[key] = (Group(Task(Resources(*key[:3]), key[3], key[6], bool(key[5])), key[4]),)
             yield Job(job, at, workload, groups), run_s
 
 
@@ -125,7 +129,21 @@ def _arrival(rows: list[tuple[Job, float]]) -> Arrival:
     if len(rows) == 1:
         return Arrival(job, (run_s,))
     groups = tuple(group for part, _ in rows for group in part.groups)
+    if any(group.task.apart for group in groups):
+        groups = tuple(Group(group.task._replace(apart=True), group.count) for group in groups)
     return Arrival(Job(job.id, job.submit_s, job.workload, groups), tuple(run_s for _, run_s in rows))
+
+
+def _demands(batch: Batch) -> list[tuple[Constraint, ...]]:
+    """Give the constraints of each row; those that are none are marked."""
+    demands: list[tuple[Constraint, ...]] = [()] * len(batch)
+    if batch.has("constraints"):
+        for row, text in enumerate(batch.text("constraints")):
+            try:
+                demands[row] = read_constraints(text)
+            except ValueError as error:
+                batch.bad.setdefault(row, (str(error), text))
+    return demands
 
 
 def _whole(values: FloatArray) -> BoolArray:

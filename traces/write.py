@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from policies.errors import UserError
+from traces.labels import write_constraints
 from traces.native import MODELLED, REQUIRED
 from traces.trace import Arrival
 from traces.units import GPU_MILLI, MILLI
@@ -25,7 +26,7 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet")
 #: Rows that are held before they are written.
 _ROWS_AT_ONCE = 2**14
 
-_Row = tuple[str, float, str, int, float, float, int, float, int]
+_Row = tuple[str, float, str, int, float, float, int, float, int, str, int]
 
 
 def write_native(arrivals: Iterable[Arrival], path: Path) -> int:
@@ -81,12 +82,19 @@ def _rows(arrival: Arrival, path: Path) -> Iterator[_Row]:
         if not name or not {"\n", "\r", "\0"}.isdisjoint(name):
             raise UserError(f"{path}: the native format has no way to write the name {name!r}")
     for (task, count), run_s in zip(job.groups, arrival.run_s, strict=True):
+        try:
+            demands = write_constraints(task.constraints)
+        except ValueError as error:
+            raise UserError(
+                f"{path}: job {job.id!r} has {error}, which the native format has no way to write"
+            ) from None
         cpu_milli, memory_bytes, gpu_milli = task.need
         durations_s, counts = ([run_s], [count]) if np.ndim(run_s) == 0 else np.unique(run_s, return_counts=True)
         for duration_s, tasks in zip(durations_s, counts, strict=True):
             yield (
                 job.id, float(job.submit_s), job.workload, int(tasks), float(duration_s),
                 cpu_milli / MILLI, memory_bytes, gpu_milli / GPU_MILLI, task.priority,
+                demands, int(task.apart),
             )  # fmt: skip
 
 
@@ -105,6 +113,8 @@ def _parquet(part: Path, stack: ExitStack) -> Callable[[list[_Row]], object]:
     import pyarrow.parquet as pq
 
     whole, real, text = pa.int64(), pa.float64(), pa.string()
-    schema = pa.schema(list(zip(COLUMNS, (text, real, text, whole, real, real, whole, real, whole), strict=True)))
+    schema = pa.schema(
+        list(zip(COLUMNS, (text, real, text, whole, real, real, whole, real, whole, text, whole), strict=True))
+    )
     writer = stack.enter_context(pq.ParquetWriter(part, schema))
     return lambda rows: writer.write_table(pa.table(list(zip(*rows, strict=True)), schema=schema))

@@ -249,7 +249,7 @@ def _print(study: Study, results: list[Result]) -> None:
         click.echo(f"note: --mapreduce {study.mapreduce}: none of the jobs is a MapReduce job")
     infeasible = first["jobs_infeasible"]
     if infeasible:
-        click.echo(f"note: {infeasible} jobs ask for more than any host has; they were turned away")
+        click.echo(f"note: {infeasible} jobs ask for what no host has; they were turned away")
     headings, rows = table(results)
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for number, heading in enumerate(headings):

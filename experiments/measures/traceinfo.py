@@ -28,8 +28,7 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
     work = [0.0] * len(RESOURCES)  # resource-seconds
     open_ended = infeasible = 0
     first_s, last_s, ended_s = np.inf, 0.0, 0.0
-    largest = hosts.largest() if hosts is not None and len(hosts) else None
-    fitting: dict[Task, bool] = {}
+    could_hold: dict[Task, bool] = {}
     for job, run_s in trace.arrivals():
         first_s, last_s = min(first_s, job.submit_s), max(last_s, job.submit_s)
         jobs[job.workload] += not job.resubmission
@@ -42,10 +41,10 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
             ended_s = max(ended_s, job.submit_s + longest)
             for axis, amount in enumerate(group.task.need):
                 work[axis] += amount * seconds
-            if largest is not None and group.task not in fitting:
-                need = np.array(group.task.need)[:, None]
-                fitting[group.task] = bool((largest >= need).all(axis=0).any())
-            fits = fits and (largest is None or fitting[group.task])
+            if hosts is not None and len(hosts):
+                if group.task not in could_hold:
+                    could_hold[group.task] = hosts.could_hold(group.task)
+                fits = fits and could_hold[group.task]
         infeasible += not fits
     recorded, held = 0, [0] * len(RESOURCES)
     for task, count in _at_the_beginning(trace):
@@ -79,7 +78,7 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
     if hosts is not None:
         yield f"  hosts: {len(hosts)}, of which {int(hosts.alive.sum())} are up at the beginning"
         if infeasible:
-            yield f"  asking for more than any host has: {infeasible} jobs"
+            yield f"  asking for what no host has: {infeasible} jobs"
     for axis, name in enumerate(RESOURCES):
         if not work[axis]:
             continue

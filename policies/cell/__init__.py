@@ -1,4 +1,7 @@
-"""The cell: what a policy sees (`view`), claims (`claims`), the books (`ledger`, `load`), and a check (`audit`).
+"""The cell: what a policy sees (`view`), claims (`claims`), the books (`ledger`), and a check (`audit`).
+
+Books of their own have how evenly the hosts are loaded (`load`), what they are like (`attributes`), and where the
+containers are that keep apart (`siblings`).
 
 `preemption` has the books of a cell in which important containers may take the room of others.
 """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from policies.cell.claims import Claims
 from policies.cell.view import ClusterView
@@ -101,3 +102,66 @@ def check_evictions(
             assert lacks, (
                 f"host {host}: a container of priority {task.priority} was ended although it could have stayed"
             )
+
+
+def check_constraints(attributes: Sequence[Mapping[str, str]], placed: Iterable[tuple[Task, Sequence[int]]]) -> None:
+    """Assert that no container is on a host that its constraints exclude.
+
+    Parameters
+    ----------
+    attributes : sequence of mapping
+        What each host is like, as the world knows it.
+    placed : iterable of (task, hosts)
+        What schedulers placed since those hosts became as they are.
+
+    Raises
+    ------
+    AssertionError
+        Naming the host and the constraint.
+    """
+    for task, hosts in placed:
+        for host in hosts:
+            for name, operator, value in task.constraints:
+                has = [attributes[host][name]] if name in attributes[host] else []
+                demanded = [value] if isinstance(value, str) else list(value)
+                if operator in ("<", ">"):
+                    numbers = [int(text) for text in has + demanded if re.fullmatch(r"-?\d+", text)]
+                    fine = len(numbers) == 2 and numbers[0] != numbers[1]
+                    fine = fine and (numbers == sorted(numbers)) == (operator == "<")
+                elif operator in ("exists", "absent"):
+                    fine = len(has) == (operator == "exists")
+                else:
+                    fine = bool(set(has) & set(demanded)) == (operator in ("=", "in"))
+                assert fine, f"host {host} has {name} {has}, and a container there wants it {operator} {value!r}"
+
+
+def check_apart(
+    running: Iterable[tuple[str, Task, Sequence[int], Sequence[int]]],
+    recorded: Iterable[tuple[str, Task, Sequence[int], Sequence[int]]] = (),
+) -> None:
+    """Assert that no container which keeps apart was placed beside another of its job.
+
+    Parameters
+    ----------
+    running : iterable of (job, task, hosts, counts)
+        Everything that schedulers placed and that still runs.
+    recorded : iterable of (job, task, hosts, counts)
+        The same for what a trace recorded, which may be anywhere, but is company too.
+
+    Raises
+    ------
+    AssertionError
+        Naming the job and the host.
+    """
+    company: dict[tuple[str, int], int] = {}
+    chosen = set()
+    for claimed, everything in ((True, running), (False, recorded)):
+        for job, task, hosts, counts in everything:
+            if task.apart:
+                for host, count in zip(hosts, counts, strict=True):
+                    company[job, host] = company.get((job, host), 0) + count
+                    if claimed:
+                        chosen.add((job, host))
+    for job, host in sorted(chosen):
+        together = company[job, host]
+        assert together == 1, f"host {host} holds {together} containers of job {job}, which keep apart"

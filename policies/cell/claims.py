@@ -12,7 +12,7 @@ from policies.requests import Resources, Task
 class Conflict(Enum):
     """When a claim no longer holds at commit."""
 
-    FINE = "fine"  # the resources no longer fit
+    FINE = "fine"  # the containers no longer fit, or may no longer be there
     COARSE = "coarse"  # somebody else claimed on that host since the snapshot
     COARSE_WITH_RELEASES = "coarse-with-releases"  # anything at all changed on that host since the snapshot
 

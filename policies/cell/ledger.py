@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from policies.arrays import BoolArray, IntArray
+from policies.cell.attributes import Attributes
 from policies.cell.claims import Claims, Commit, Conflict, Outcome
 from policies.cell.load import Load
+from policies.cell.siblings import Siblings
 from policies.cell.view import ClusterView
 from policies.requests import ALWAYS, RESOURCES, Task
 
@@ -31,6 +33,8 @@ class Ledger:
         Millicores, bytes and milli-GPUs of each host. A resource that no host has gets no column.
     alive : array_like of bool, shape (n_hosts,), optional
         Hosts that are up at the beginning; all by default.
+    attributes : sequence of mapping, optional
+        What each host is like at the beginning; nothing is known of any by default.
 
     Raises
     ------
@@ -46,7 +50,12 @@ class Ledger:
     Room stays taken until `release`: the world says when a container ended.
     """
 
-    def __init__(self, capacity: IntArray, alive: Sequence[bool] | BoolArray | None = None) -> None:
+    def __init__(
+        self,
+        capacity: IntArray,
+        alive: Sequence[bool] | BoolArray | None = None,
+        attributes: Sequence[Mapping[str, str]] = (),
+    ) -> None:
         whole = np.array(capacity, dtype=np.int64)
         if whole.ndim != 2 or whole.shape[0] != len(RESOURCES):
             raise ValueError(f"capacity has shape {whole.shape}, not ({len(RESOURCES)}, n_hosts)")
@@ -68,9 +77,12 @@ class Ledger:
         self._serial = 0
         self._steps: dict[Task, _Steps] = {}
         self._load = Load(self._capacity, self._free)
+        self._attributes = Attributes(n_hosts, attributes)
+        self._siblings = Siblings()
         self._reweigh()
         self._view = ClusterView(
             self.resources,
+            self._attributes,
             index=np.arange(n_hosts),
             capacity=self._capacity,
             per_capacity=self._per_capacity,
@@ -90,6 +102,10 @@ class Ledger:
         """Give share allocated, mean load and its standard deviation over hosts, resource after resource."""
         return self._load.levels()
 
+    def siblings(self, job: str) -> IntArray:
+        """Give the hosts that hold containers of a job whose containers keep apart, shape (m,), in no order."""
+        return self._siblings.hosts(job)
+
     def claims(self, task: Task, hosts: IntArray, counts: IntArray, group: int = 0) -> Claims:
         """Write down what was decided on the present snapshot, to be committed now or later."""
         seen = self._stamps.take(hosts, axis=1)
@@ -102,7 +118,13 @@ class Ledger:
     # -- changing -------------------------------------------------------------------------------------------
 
     def commit(
-        self, transaction: Sequence[Claims], conflict: Conflict, commit: Commit, gang: int | None = None
+        self,
+        transaction: Sequence[Claims],
+        conflict: Conflict,
+        commit: Commit,
+        *,
+        job: str = "",
+        gang: int | None = None,
     ) -> Outcome:
         """Grant what still holds of a transaction.
 
@@ -114,6 +136,8 @@ class Ledger:
             When a claim holds no longer.
         commit : Commit
             Whether the claims that hold are kept when others do not.
+        job : str
+            The job's name: its containers may have to keep apart.
         gang : int, optional
             How many containers make up a gang, any of those claimed; all of them by default.
 
@@ -126,10 +150,13 @@ class Ledger:
         if transaction[0].serial == self._serial and conflict is not Conflict.COARSE_WITH_RELEASES:
             # Nobody else claimed since the snapshot, and releases only make room.
             for claims in transaction:
-                self._come(claims.task, claims.hosts, claims.counts, claims.tasks)
+                self._come(claims.task, claims.hosts, claims.counts, claims.tasks, job)
             self._serial += 1
             return Outcome(tuple(transaction), claimed, 0)
-        view, accepted = self._view, []
+        view: ClusterView = self._view
+        accepted = []
+        if transaction[0].task.apart:
+            view = view.barring(self.siblings(job))
         for claims in transaction:
             # A claim is judged by what others did, and by what the transaction's own earlier claims left.
             granted = self._still_holding(view, claims, conflict)
@@ -141,17 +168,19 @@ class Ledger:
         if commit is Commit.GANG and placed < (claimed if gang is None else gang):
             return Outcome((), 0, claimed)
         for granted in accepted:
-            self._come(granted.task, granted.hosts, granted.counts, granted.tasks)
+            self._come(granted.task, granted.hosts, granted.counts, granted.tasks, job)
         self._serial += bool(placed)
         return Outcome(tuple(accepted), placed, claimed - placed)
 
-    def place(self, task: Task, hosts: IntArray, counts: IntArray) -> None:
+    def place(self, task: Task, hosts: IntArray, counts: IntArray, job: str = "") -> None:
         """Put containers where they were recorded, whether or not they fit (trace cells are overcommitted)."""
-        self._come(task, hosts, counts, int(counts.sum()))
+        self._come(task, hosts, counts, int(counts.sum()), job)
         self._serial += 1
 
-    def release(self, task: Task, hosts: IntArray, counts: IntArray) -> int:
+    def release(self, task: Task, hosts: IntArray, counts: IntArray, job: str = "") -> int:
         """Give back the room of containers that ended, and say how many they are."""
+        if task.apart:
+            self._siblings.go(job, hosts, counts)
         steps, tasks = self._steps[task], int(np.add.reduce(counts))
         self._load.changed(steps.amounts, hosts, counts, -tasks, self._step(steps.go, hosts, counts))
         return tasks
@@ -176,14 +205,27 @@ class Ledger:
         before = self._capacity[:, host].copy()
         self._capacity[:, host] = self._nominal[:, host] if alive else 0
         self._free[:, host] += self._capacity[:, host] - before
+        self._touch(host)
+        self._reweigh()
+        self._load.recount()
+
+    def set_attributes(self, host: int, changes: Mapping[str, str | None]) -> None:
+        """Let a host change what it is like: the attributes named get a new value, or none.
+
+        What runs there stays. What was decided before and is claimed now is judged by what the host is like now.
+        """
+        for name, value in changes.items():
+            self._attributes.set(host, name, value)
+        self._touch(host)
+
+    # -- inside ---------------------------------------------------------------------------------------------
+
+    def _touch(self, host: int) -> None:
+        """Have everybody look again at a host that is no longer as it was."""
         # As if a container had come and gone: both move, and the count of containers is as it was.
         self._version[host] += 2
         self._claimed[host] += 1
         self._serial += 1
-        self._reweigh()
-        self._load.recount()
-
-    # -- inside ---------------------------------------------------------------------------------------------
 
     def _reweigh(self) -> None:
         self._per_capacity[:] = 0.0
@@ -201,7 +243,9 @@ class Ledger:
         """Say how many containers of a claim each of its hosts could hold."""
         return view.slots(claims.task, claims.hosts)
 
-    def _come(self, task: Task, hosts: IntArray, counts: IntArray, tasks: int) -> None:
+    def _come(self, task: Task, hosts: IntArray, counts: IntArray, tasks: int, job: str) -> None:
+        if task.apart:
+            self._siblings.come(job, hosts, counts)
         steps = self._steps.get(task) or self._learn(task)
         self._load.changed(steps.amounts, hosts, counts, tasks, self._step(steps.come, hosts, counts))
 

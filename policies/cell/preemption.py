@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ class PreemptiveLedger(Ledger):
 
     Parameters
     ----------
-    capacity, alive : array_like
+    capacity, alive, attributes : array_like
         As in `Ledger`.
     gap : int
         By how much the priority of a container must be lower for its room to be taken, at least 1: like never
@@ -40,10 +40,17 @@ class PreemptiveLedger(Ledger):
     section 2.5). A gap as wide as the band does so, too, though the band's lower end then spares the band below.
     """
 
-    def __init__(self, capacity: IntArray, alive: Sequence[bool] | BoolArray | None = None, gap: int = 1) -> None:
+    def __init__(
+        self,
+        capacity: IntArray,
+        alive: Sequence[bool] | BoolArray | None = None,
+        attributes: Sequence[Mapping[str, str]] = (),
+        *,
+        gap: int = 1,
+    ) -> None:
         if gap < 1:
             raise ValueError(f"a gap of {gap} would let containers take the room of their like")
-        super().__init__(capacity, alive)
+        super().__init__(capacity, alive, attributes)
         self._gap = gap
         self._held: dict[int, IntArray] = {}  # priority: what its containers hold, (n_resources, n_hosts)
 
@@ -62,21 +69,27 @@ class PreemptiveLedger(Ledger):
                 yield taken
 
     def commit(
-        self, transaction: Sequence[Claims], conflict: Conflict, commit: Commit, gang: int | None = None
+        self,
+        transaction: Sequence[Claims],
+        conflict: Conflict,
+        commit: Commit,
+        *,
+        job: str = "",
+        gang: int | None = None,
     ) -> Outcome:
         """Grant what still holds of a transaction, and say what must make room for it; else as `Ledger.commit`."""
         claimed = sum(claims.tasks for claims in transaction)
         if gang is not None and claimed > gang:
             (claims,) = transaction  # workers are alike, and were placed together
             transaction = [self._without_evictions_for_extra(claims, gang)]
-        outcome = super().commit(transaction, conflict, commit, gang)
+        outcome = super().commit(transaction, conflict, commit, job=job, gang=gang)
         conflicted = claimed - outcome.placed
         return outcome._replace(conflicted=conflicted, evictions=self._evictions(outcome.accepted))
 
-    def release(self, task: Task, hosts: IntArray, counts: IntArray) -> int:
+    def release(self, task: Task, hosts: IntArray, counts: IntArray, job: str = "") -> int:
         """Give back the room of containers that ended, and say how many they are."""
         self._hold(task, hosts, -counts)
-        return super().release(task, hosts, counts)
+        return super().release(task, hosts, counts, job)
 
     # -- inside ---------------------------------------------------------------------------------------------
 
@@ -102,8 +115,8 @@ class PreemptiveLedger(Ledger):
         up_to = np.minimum((claims.counts - idle).cumsum(), missing)
         return claims.only(idle + np.diff(up_to, prepend=0))
 
-    def _come(self, task: Task, hosts: IntArray, counts: IntArray, tasks: int) -> None:
-        super()._come(task, hosts, counts, tasks)
+    def _come(self, task: Task, hosts: IntArray, counts: IntArray, tasks: int, job: str) -> None:
+        super()._come(task, hosts, counts, tasks, job)
         self._hold(task, hosts, counts)
 
     def _hold(self, task: Task, hosts: IntArray, counts: IntArray) -> None:

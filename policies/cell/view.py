@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 
 from policies.arrays import BoolArray, FloatArray, IntArray
+from policies.cell.attributes import Attribute, Attributes
 from policies.requests import RESOURCES, Task
 
 #: More containers than any host will ever be asked to hold: the room for a task that asks for nothing.
 UNLIMITED = np.iinfo(np.int32).max
+
+
+_COLUMNS = ("index", "capacity", "per_capacity", "free", "version", "claimed", "alive")
 
 
 class ClusterView:
@@ -42,6 +46,8 @@ class ClusterView:
         Moves only when somebody claims on the host; coarse conflict detection compares it.
     alive : ndarray of bool, shape (n_hosts,)
         Whether the host is up.
+    barred : ndarray of bool, shape (n_hosts,), or None
+        Hosts that a job whose containers keep apart cannot have, since it is there already; None where there is none.
     """
 
     resources: tuple[str, ...]
@@ -52,17 +58,19 @@ class ClusterView:
     version: IntArray
     claimed: IntArray
     alive: BoolArray
+    barred: BoolArray | None = None
     #: Which hosts the rows are, so that scores of them can be remembered; None where nothing may be: some rows for
     #: a moment, or the cell as it would be.
     identity: int | None = 0
 
-    def __init__(self, resources: tuple[str, ...], **columns: np.ndarray) -> None:
+    def __init__(self, resources: tuple[str, ...], attributes: Attributes | None = None, **columns: np.ndarray) -> None:
         self.resources = resources
         self._axes = tuple(RESOURCES.index(name) for name in resources)
         self._missing = tuple(axis for axis in range(len(RESOURCES)) if axis not in self._axes)
         self._needs: dict[Task, IntArray | None] = {}
         self._amounts: dict[Task, tuple[tuple[int, int], ...] | None] = {}
         self._n = columns["index"].size
+        self._attributes = Attributes(self._n) if attributes is None else attributes
         for name, column in columns.items():
             readonly = column.view()
             readonly.flags.writeable = False
@@ -87,6 +95,14 @@ class ClusterView:
     @property
     def usage_age_s(self) -> FloatArray:
         return np.zeros(len(self))
+
+    def attribute(self, name: str) -> Attribute:
+        """Give the values that an attribute (label) has on the hosts, and which host has which."""
+        return self._attributes[name]
+
+    def allowed(self, task: Task) -> BoolArray:
+        """Say which hosts the task's constraints allow, shape (n_hosts,); a task without any may have all."""
+        return self._attributes.allowed(task.constraints)
 
     def need(self, task: Task) -> IntArray | None:
         """Give the task's request on the axes of this cell.
@@ -120,7 +136,12 @@ class ClusterView:
         return self.free - need if need is not None else np.full_like(self.free, -1)
 
     def fits(self, task: Task) -> BoolArray:
-        """Say on which hosts one more `task` fits, shape (n_hosts,); a resource it does not ask for is no obstacle."""
+        """Say on which hosts one more `task` may be put, shape (n_hosts,): it fits, and nothing forbids it there.
+
+        A resource that it does not ask for is no obstacle.
+        """
+        if task.constraints or task.apart:
+            return self.fits(Task(task.need)) & self._permitted(task)
         amounts = self.amounts(task)
         if not amounts:
             # What is down has nothing free, so only a container that asks for nothing must be told.
@@ -134,7 +155,7 @@ class ClusterView:
         return fits
 
     def slots(self, task: Task, hosts: IntArray | None = None) -> IntArray:
-        """Say how many more of `task` each host holds.
+        """Say how many more of `task` may be put on each host.
 
         Parameters
         ----------
@@ -148,22 +169,26 @@ class ClusterView:
         ndarray of int, shape (n_hosts,) or (m,)
             Never negative; `UNLIMITED` where the task asks for nothing.
         """
+        if task.constraints or task.apart:
+            permitted = self._permitted(task)
+            slots = self.slots(Task(task.need), hosts) * (permitted if hosts is None else permitted.take(hosts))
+            return np.minimum(slots, 1, out=slots) if task.apart else slots
         amounts = self.amounts(task)
         if not amounts:
             alive = self.alive if hosts is None else self.alive.take(hosts)
             return alive * np.int64(UNLIMITED if amounts is not None else 0)
         free = self.free if hosts is None else self.free.take(hosts, axis=1)
-        slots: IntArray | None = None
+        least: IntArray | None = None
         for row, amount in amounts:
             times = free[row] // amount
-            slots = times if slots is None else np.minimum(slots, times, out=slots)
-        assert slots is not None
-        return np.maximum(slots, 0, out=slots)
+            least = times if least is None else np.minimum(least, times, out=least)
+        assert least is not None
+        return np.maximum(least, 0, out=least)
 
     def all_fit(self, task: Task, hosts: IntArray, counts: IntArray) -> bool:
         """Say whether `counts` more of `task` fit on `hosts`, which are different, all of them."""
         need = self.need(task)
-        if need is None or not self.amounts(task):
+        if need is None or not self.amounts(task) or task.constraints or task.apart:
             return bool((counts <= self.slots(task, hosts)).all())
         return bool((self.free.take(hosts, axis=1) >= need * counts).all())
 
@@ -172,11 +197,29 @@ class ClusterView:
         return rows  # a view of the whole cell has every host in its own row
 
     def has_room(self, task: Task, host: int) -> bool:
-        """Say whether one more `task` fits on a host."""
+        """Say whether one more `task` may be put on a host."""
+        if task.constraints or task.apart:
+            return bool(self.slots(task, np.array([host]))[0])
         amounts, free = self.amounts(task), self.free
         if not amounts:
             return amounts is not None and bool(self.alive[host])
         return all(free[row, host] >= amount for row, amount in amounts)
+
+    def _permitted(self, task: Task) -> BoolArray:
+        """Say where nothing but its size keeps a task away, shape (n_hosts,)."""
+        allowed = self.allowed(task)
+        return allowed & ~self.barred if task.apart and self.barred is not None else allowed
+
+    def barring(self, hosts: IntArray) -> ClusterView:
+        """Give the view without some hosts of the cell, for tasks that are `apart`; what was barred before stays so."""
+        if not hosts.size:
+            return self
+        barred = np.isin(self.index, hosts)
+        return _Rows(self, slice(None), self._n, barred=barred if self.barred is None else barred | self.barred)
+
+    def without_bars(self) -> ClusterView:
+        """Give the view to another job: what was barred is so no longer."""
+        return self if self.barred is None else _Rows(self, slice(None), self._n, barred=None)
 
     def rows(self, hosts: IntArray) -> ClusterView:
         """Give the view of some hosts only, in the order given."""
@@ -190,6 +233,11 @@ class ClusterView:
         part = _Rows(self, hosts, hosts.size)
         part.identity = id(hosts)
         return part
+
+    def with_columns(self, **columns: np.ndarray) -> ClusterView:
+        """Give the view of the whole cell with some columns replaced, to be asked again and again."""
+        others = {name: getattr(self, name) for name in _COLUMNS if name not in columns}
+        return ClusterView(self.resources, self._attributes, **others, **columns)
 
     def with_free(self, free: IntArray) -> ClusterView:
         """Give the view as it would be if only `free` were to be had, shape (n_resources, n_hosts)."""
@@ -213,13 +261,17 @@ class ClusterView:
         free[:, hosts] -= need * counts
         claimed[hosts] += counts
         version[hosts] += counts
-        return _Rows(self, slice(None), self._n, free=free, claimed=claimed, version=version)
+        barred = self.barred
+        if task.apart:
+            barred = np.zeros(self._n, dtype=bool) if barred is None else barred.copy()
+            barred[hosts] |= counts > 0
+        return _Rows(self, slice(None), self._n, free=free, claimed=claimed, version=version, barred=barred)
 
 
 class _Rows(ClusterView):
     """Some rows of a view; a column is fetched when it is first asked for."""
 
-    def __init__(self, base: ClusterView, rows: IntArray | slice, n: int, **given: IntArray) -> None:
+    def __init__(self, base: ClusterView, rows: IntArray | slice, n: int, **given: np.ndarray | None) -> None:
         self.resources = base.resources
         self.identity = None
         self._axes = base._axes
@@ -229,11 +281,22 @@ class _Rows(ClusterView):
         self._base = base
         self._rows = rows
         self._n = n
+        if base.barred is not None:
+            self.barred = base.barred[rows]
         self.__dict__.update(given)
 
     def hosts(self, rows: IntArray) -> IntArray:
         """Give the numbers of the hosts that stand in some rows of this view."""
         return self.index.take(rows)
+
+    def attribute(self, name: str) -> Attribute:
+        """Give the values that an attribute (label) has on the hosts, and which host has which."""
+        codes, values = self._base.attribute(name)
+        return Attribute(codes[self._rows], values)
+
+    def allowed(self, task: Task) -> BoolArray:
+        """Say which hosts the task's constraints allow, shape (n_hosts,); a task without any may have all."""
+        return self._base.allowed(task)[self._rows]
 
     def __getattr__(self, name: str) -> Any:
         column = getattr(self._base, name)

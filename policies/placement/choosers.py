@@ -47,6 +47,9 @@ class RandomFirstFit:
         """Choose uniformly among the hosts with room, container by container."""
         if view.need(task) is None:
             return NOWHERE
+        if task.constraints or task.apart:
+            # Hosts that are not allowed are hosts without room, and there may be many of them.
+            return self._draw_rest(view.slots(task), *NOWHERE, k)
         if self._luck == 1.0:
             hosts, counts = self._tally(np.sort(self._draw(k, len(view))))
             if view.all_fit(task, hosts, counts):

@@ -130,6 +130,7 @@ class Allocator:
 class Offered:
     """Decide on an offer alone: nobody else can have what is in it until it is answered, so nothing can conflict.
 
+    (But for hosts that change meanwhile, and two submissions of one job that keeps apart, decided on the same offer.)
     All jobs that wait when an offer comes are thought about one after another; what was decided starts when the
     last of them is, with the answer.
     """
@@ -143,6 +144,7 @@ class Offered:
         view = scheduler.cell.snapshot().with_free(offer)
         decided: list[tuple[Pending, list[Claims]]] = []
         for job in [pending, *scheduler.queue.take_all()]:
+            view = view.without_bars()
             yield scheduler.clock.timeout(scheduler.begin(job, view))
             transaction = scheduler.plan(job, view)
             if worth_claiming(transaction, job, self.commit):

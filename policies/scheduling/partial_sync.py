@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from policies.arrays import IntArray
-from policies.cell import Claims, ClusterView, Commit, Conflict
+from policies.cell import Claims, Commit, Conflict
 from policies.scheduling.concurrency import worth_claiming
 from policies.scheduling.world import Cell, Clock, Process
 
@@ -47,16 +47,7 @@ class Picture:
         self._next = first % parts
         self.fresh: IntArray = hosts
         self._free, self._version, self._claimed = live.free.copy(), live.version.copy(), live.claimed.copy()
-        self.view = ClusterView(
-            live.resources,
-            index=hosts,
-            capacity=live.capacity,
-            per_capacity=live.per_capacity,
-            free=self._free,
-            version=self._version,
-            claimed=self._claimed,
-            alive=live.alive,
-        )
+        self.view = live.with_columns(free=self._free, version=self._version, claimed=self._claimed)
 
     def run(self) -> Process:
         """Refresh part after part, for ever."""

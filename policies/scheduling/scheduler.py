@@ -227,6 +227,8 @@ class Scheduler:
     def plan(self, pending: Pending, view: ClusterView, wanted: list[int] | None = None) -> list[Claims]:
         """Decide, on what `view` shows, where what is wanted of a job goes (or of it only `wanted`, per group)."""
         groups = pending.job.groups
+        if groups[0].task.apart:
+            view = view.barring(self.cell.siblings(pending.job.id))
         transaction = []
         for number, count in enumerate(pending.wanted if wanted is None else wanted):
             if not count:

@@ -45,6 +45,10 @@ class Cell(Protocol):
         """Write down what was decided on the present snapshot."""
         ...
 
+    def siblings(self, job: str) -> IntArray:
+        """Give the hosts that hold containers of a job whose containers keep apart."""
+        ...
+
     def preemptable(self, priority: int) -> Iterator[IntArray]:
         """Yield what may be taken from others for a container of this priority, shape (n_resources, n_hosts).
 

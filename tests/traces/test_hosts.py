@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from policies.errors import UserError
-from policies.requests import Resources
+from policies.requests import Resources, Task
 from traces.hosts import HostEvent, Hosts, read_hosts, uniform
+from traces.labels import read_constraints
 
 GIB = 2**30
 
@@ -67,6 +68,48 @@ def test_the_largest_sizes_count_those_of_later_joins():
     hosts = Hosts(["a"], before, np.array([True]), events)
 
     assert hosts.largest().T.tolist() == [[1000, 5, 0], [3000, 2, 0]]
+
+
+def test_labels_of_hosts_are_their_attributes(host_file):
+    hosts, notes = read_hosts(
+        host_file("host,cpus,memory_bytes,labels\na,1,1,disk=ssd owner=Jo%20Doe=x rack=\nb,1,1,\n")
+    )
+
+    assert hosts.attributes == [{"disk": "ssd", "owner": "Jo Doe=x", "rack": ""}, {}]
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [("ssd", "labels are key=value"), ("=ssd", "labels are key=value"), ("a=1 a=2", "a label is there twice")],
+)
+def test_a_bad_label_is_an_error_with_its_line(host_file, labels, reason):
+    with pytest.raises(UserError, match=rf"hosts\.csv:2: {reason}"):
+        read_hosts(host_file(f"host,cpus,memory_bytes,labels\na,1,1,{labels}\n"))
+
+
+def test_whether_a_host_could_ever_hold_a_container_counts_what_it_becomes():
+    hosts = Hosts(
+        ["a", "b", "c"],
+        np.array([[4, 4, 9], [1] * 3, [0] * 3]),
+        np.ones(3, dtype=bool),
+        [HostEvent(5.0, 0, True, None, {"kernel": "4", "disk": None}), HostEvent(6.0, 1, True, None, {"zone": "x"})],
+        [{"disk": "ssd", "kernel": "3"}, {"disk": "hdd"}, {"kernel": "3"}],
+    )
+
+    def could(constraints, cores=1):
+        return hosts.could_hold(Task(Resources(cores), 0, read_constraints(constraints)))
+
+    assert could("disk=ssd")
+    assert could("disk=hdd zone=x")  # together from 6 on
+    assert not could("disk=ssd zone=x")  # on two hosts, never on one
+    assert not could("disk=ssd disk=hdd")  # no host has both at once
+    assert not could("disk=ssd", cores=9)  # the big one has none
+    assert could("kernel=4 !disk")  # the first from 5 on
+    assert could("!disk", cores=9)
+    assert not could("kernel>4")
+    assert not could("colour")
+    assert could("colour!=red")
 
 
 def test_a_column_that_is_not_modelled_yet_is_named_in_a_note(host_file):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.errors import UserError
-from policies.requests import Group, Job, Resources, Task
+from policies.requests import Constraint, Group, Job, Operator, Resources, Task
 from traces.native import Native
 from traces.rejects import OnBadRow, Rejects
 from traces.trace import OPEN_ENDED, Arrival
@@ -68,7 +68,22 @@ def flat(arrivals):
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"), min_size=1, max_size=8)
 RUN_TIMES = st.one_of(st.floats(0, 1e15), st.just(OPEN_ENDED), st.floats(0, 1e-300))
 NEEDS = st.builds(Resources, st.integers(0, 2**40), st.integers(0, 2**52), st.integers(0, 2**20))
-TASKS = st.builds(Task, NEEDS, st.integers(-(2**31) + 1, 2**31 - 1))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+SEVERAL = st.lists(TEXTS, min_size=1, max_size=3).map(tuple)
+DEMANDS = st.one_of(
+    st.tuples(st.sampled_from([Operator.EQUAL, Operator.NOT_EQUAL]), TEXTS),
+    st.tuples(st.sampled_from([Operator.LESS, Operator.GREATER]), st.integers().map(str)),
+    st.tuples(st.sampled_from([Operator.IN, Operator.NOT_IN]), SEVERAL),
+    st.tuples(st.sampled_from([Operator.EXISTS, Operator.ABSENT]), st.just("")),
+)
+CONSTRAINTS = st.builds(lambda name, demand: Constraint(name, *demand), TEXTS.filter(bool), DEMANDS)
+TASKS = st.builds(
+    Task,
+    NEEDS,
+    st.integers(-(2**31) + 1, 2**31 - 1),
+    st.lists(CONSTRAINTS, max_size=3).map(tuple),
+    st.just(False),
+)
 
 
 @st.composite
@@ -85,7 +100,13 @@ def workloads(draw):
     arrivals = []
     for name, submit_s in zip(ids, times, strict=True):
         parts = draw(st.lists(groups(), min_size=1, max_size=3))
-        job = Job(name, submit_s, draw(NAMES), tuple(group for group, _ in parts))
+        apart = draw(st.booleans())
+        job = Job(
+            name,
+            submit_s,
+            draw(NAMES),
+            tuple(Group(task._replace(apart=apart), count) for (task, count), _ in parts),
+        )
         arrivals.append(Arrival(job, tuple(run_s for _, run_s in parts)))
     return arrivals
 
@@ -102,6 +123,49 @@ def test_what_is_written_is_read_back_equal(workload, suffix):
         rejects = Rejects()
         assert flat(read(path, rejects)) == flat(workload)
         assert rejects.read == rejects.accepted == rows
+
+
+def test_constraints_are_words_and_apart_of_one_row_holds_for_its_job(tmp_path):
+    path = tmp_path / "jobs.csv"
+    path.write_text(
+        "job,submit_s,workload,tasks,duration_s,cpus,memory_bytes,constraints,apart\n"
+        "a,0,batch,1,1,1,1,disk=ssd zone!=b kernel>3,1\n"
+        "a,0,batch,1,1,2,1,,\n"
+        "b,0,batch,1,1,1,1,,0\n"
+    )
+
+    (first, second), (plain,) = ([group.task for group in arrival.job.groups] for arrival in read(path))
+
+    assert first.constraints == (
+        Constraint("disk", Operator.EQUAL, "ssd"),
+        Constraint("zone", Operator.NOT_EQUAL, "b"),
+        Constraint("kernel", Operator.GREATER, "3"),
+    )
+    assert (first.apart, second.apart, plain.apart) == (True, True, False)
+    assert second.constraints == plain.constraints == ()
+
+
+@pytest.mark.parametrize(
+    ("constraints", "apart", "reason"),
+    [
+        ("kernel>new", "0", "constraints with < and > compare whole numbers: 'kernel>new'"),
+        ("zone==b", "0", "constraints are key=value, key!=value"),
+        ("=b", "0", "constraints are key=value"),
+        ("!", "0", "constraints are key=value"),
+        ("", "2", "apart must be 0 or 1"),
+    ],
+)
+def test_a_bad_constraint_is_an_error_with_its_line(tmp_path, constraints, apart, reason):
+    path = tmp_path / "jobs.csv"
+    path.write_text(
+        "job,submit_s,workload,tasks,duration_s,cpus,memory_bytes,constraints,apart\n"
+        f"a,0,batch,1,1,1,1,{constraints},{apart}\n"
+    )
+
+    with pytest.raises(UserError, match=r"jobs\.csv:2: ") as error:
+        list(read(path))
+
+    assert reason in str(error.value)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

@@ -22,12 +22,17 @@ A workload is described by a `WorkloadSpec`, in Python or in a TOML file::
     duration_s = "10min"                # on these workers
     cpus = 1
     memory_bytes = "1GiB"
+    workload = "batch"                  # optional: the workload class of its jobs, by default the name
     mapreduce.maps_per_worker = {law = "lognormal", median = 100, sigma = 1}
     mapreduce.reduces_per_worker = 2.5
     mapreduce.map_share = {law = "uniform", low = 0.5, high = 0.95}     # of the run time
 
     [prefill]                           # optional: what runs at the beginning, as if the cell had been there for ever
     cpu_allocated = 0.6                 # share of the hosts' CPU
+
+    [picky]                             # optional: jobs that must have a certain kind of machine
+    share = 0.1                         # of the jobs
+    kinds = [8, 4, 2, 1]                # of machines, how common each is
 
 The laws are those of `LAWS`. Every quantity is drawn once a job and independently of the others: the containers of a
 job are alike. A number of tasks is rounded up to a whole one, at least 1, so that a continuous law gains about a half.
@@ -46,7 +51,7 @@ from traces.generate.laws import LAWS, Constant, Empirical, Exponential, Lognorm
 from traces.generate.named import EMBEDDED, open_generated
 from traces.generate.omega import CLUSTERS
 from traces.generate.reading import parse_spec, read_spec
-from traces.generate.spec import ClassSpec, HostsSpec, MapReduceSpec, PrefillSpec, WorkloadSpec
+from traces.generate.spec import ClassSpec, HostsSpec, MapReduceSpec, PickySpec, PrefillSpec, WorkloadSpec
 
 __all__ = [
     "CLUSTERS",
@@ -62,6 +67,7 @@ __all__ = [
     "Lognormal",
     "MapReduceSpec",
     "Marginal",
+    "PickySpec",
     "PrefillSpec",
     "Quantiles",
     "Uniform",

@@ -11,10 +11,19 @@ from typing import ClassVar
 import numpy as np
 
 from policies.arrays import FloatArray, IntArray
-from policies.requests import Group, Job, MapReduce, Resources, Task
+from policies.requests import Constraint, Group, Job, MapReduce, Operator, Resources, Task
 from policies.streams import stream
 from traces.generate.laws import Marginal
-from traces.generate.spec import MAPREDUCE_QUANTITIES, QUANTITIES, ClassSpec, HostsSpec, MapReduceSpec, WorkloadSpec
+from traces.generate.spec import (
+    KIND,
+    MAPREDUCE_QUANTITIES,
+    QUANTITIES,
+    ClassSpec,
+    HostsSpec,
+    MapReduceSpec,
+    PickySpec,
+    WorkloadSpec,
+)
 from traces.hosts import Hosts, range_names
 from traces.rejects import Rejects
 from traces.trace import Arrival, Trace
@@ -29,6 +38,8 @@ MOST_OF_A_RESOURCE = 2.0**52
 
 #: Gives the drawn numbers of a quantity.
 _Draw = Callable[[str], FloatArray]
+#: What a job demands of its hosts.
+Demands = tuple[Constraint, ...]
 
 
 class Generated(Trace):
@@ -61,7 +72,7 @@ class Generated(Trace):
     def arrivals(self) -> Iterator[Arrival]:
         """Yield the jobs in order of submission."""
         self.rejects.begin()
-        jobs = (_arrivals(one, self.spec.span_s, self.seed) for one in self.spec.classes)
+        jobs = (_arrivals(one, self.spec.span_s, self.seed, self.spec.picky) for one in self.spec.classes)
         for arrival in heapq.merge(*jobs, key=lambda arrival: arrival.job.submit_s):
             self._position = arrival.job.submit_s / self.spec.span_s
             yield arrival
@@ -80,7 +91,14 @@ class Generated(Trace):
         n = each.shape[1]
         if len(kinds) > 1:
             each = each[:, stream(self.seed, "workload", "hosts").permutation(n)]
-        return Hosts(range_names(n), each, np.ones(n, dtype=bool))
+        return Hosts(range_names(n), each, np.ones(n, dtype=bool), attributes=self._attributes(n))
+
+    def _attributes(self, n: int) -> list[dict[str, str]]:
+        if self.spec.picky is None:
+            return []
+        weights = np.array(self.spec.picky.kinds)
+        drawn = stream(self.seed, "workload", "hosts", KIND).choice(weights.size, size=n, p=weights / weights.sum())
+        return [{KIND: str(kind)} for kind in drawn.tolist()]
 
     def progress(self) -> float:
         """Say which share of the span has gone by."""
@@ -100,7 +118,7 @@ def _capacity(kind: HostsSpec) -> Resources:
     return Resources(round(kind.cpus * MILLI), kind.memory_bytes)
 
 
-def _arrivals(one: ClassSpec, span_s: float, seed: int) -> Iterator[Arrival]:
+def _arrivals(one: ClassSpec, span_s: float, seed: int, picky: PickySpec | None) -> Iterator[Arrival]:
     """Draw the jobs of a class, a block at a time."""
 
     def draw(quantity: str) -> FloatArray:
@@ -109,6 +127,7 @@ def _arrivals(one: ClassSpec, span_s: float, seed: int) -> Iterator[Arrival]:
 
     streams = {quantity: stream(seed, "workload", one.name, quantity) for quantity in QUANTITIES}
     programs = None if one.mapreduce is None else _programs(one.mapreduce, one.name, seed)
+    demands = repeat(()) if picky is None else _demands(picky, stream(seed, "workload", one.name, KIND))
     first, now = 0, 0.0
     while True:
         # Added up one by one, in the same order whatever the block.
@@ -116,7 +135,7 @@ def _arrivals(one: ClassSpec, span_s: float, seed: int) -> Iterator[Arrival]:
         now, n = float(submit_s[-1]), int(np.searchsorted(submit_s, span_s))
         kinds = _containers(draw)[:, :n]
         duration_s = draw("duration_s")[:n]
-        groups = _groups(kinds)
+        groups = _groups(kinds, demands)
         mapreduce = repeat(None) if programs is None else programs(kinds[2], duration_s)
         # The last of them has no end of its own.
         jobs = zip(submit_s[:n].tolist(), duration_s.tolist(), groups, mapreduce, strict=False)
@@ -135,15 +154,24 @@ def _containers(draw: _Draw) -> IntArray:
     return np.array([cpu_milli, memory_bytes, tasks]).astype(np.int64)
 
 
-def _groups(kinds: IntArray) -> Iterator[tuple[Group]]:
+def _groups(kinds: IntArray, demands: Iterator[Demands]) -> Iterator[tuple[Group]]:
     """Give the containers of each job; jobs that ask for the same share theirs."""
-    known: dict[tuple[int, ...], tuple[Group]] = {}
-    for kind in zip(*kinds.tolist(), strict=True):
-        groups = known.get(kind)
+    known: dict[tuple[tuple[int, ...], Demands], tuple[Group]] = {}
+    for key in zip(zip(*kinds.tolist(), strict=True), demands, strict=False):
+        groups = known.get(key)
         if groups is None:
-            # Here a law of constraints would come in.
-            groups = known[kind] = (Group(Task(Resources(kind[0], kind[1])), kind[2]),)
+            (cpu_milli, memory_bytes, tasks), constraints = key
+            groups = known[key] = (Group(Task(Resources(cpu_milli, memory_bytes), 0, constraints), tasks),)
         yield groups
+
+
+def _demands(picky: PickySpec, rng: np.random.Generator) -> Iterator[Demands]:
+    """Draw what jobs demand of their hosts, for ever."""
+    of_kind = [(Constraint(KIND, Operator.EQUAL, str(kind)),) for kind in range(len(picky.kinds))]
+    while True:
+        kinds = rng.integers(len(of_kind), size=BLOCK).tolist()
+        for is_picky, kind in zip((rng.random(BLOCK) < picky.share).tolist(), kinds, strict=True):
+            yield of_kind[kind] if is_picky else ()
 
 
 def _programs(law: MapReduceSpec, name: str, seed: int) -> Callable[[IntArray, FloatArray], Iterator[MapReduce]]:
@@ -203,7 +231,7 @@ def _met(one: ClassSpec, left_milli: float, seed: int) -> Iterator[Arrival]:
         if n < BLOCK:
             kinds, before = kinds[:, : n + 1], taken[n - 1] if n else 0.0
             kinds[2, n] = (left_milli - before) // kinds[0, n]
-        jobs = zip(run_s.tolist(), _groups(kinds), strict=False)
+        jobs = zip(run_s.tolist(), _groups(kinds, repeat(())), strict=False)
         for number, (rest_s, groups) in enumerate(jobs, start=first):
             if groups[0].count:
                 yield Arrival(Job(f"prefilled-{one.name}-{number}", 0.0, one.workload, groups), (rest_s,))

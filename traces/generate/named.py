@@ -13,7 +13,7 @@ from traces.generate.drawing import Generated
 from traces.generate.omega import CLUSTERS
 from traces.generate.published import LOADS
 from traces.generate.reading import read_spec
-from traces.generate.spec import FACTORS, PrefillSpec, WorkloadSpec
+from traces.generate.spec import FACTORS, PickySpec, PrefillSpec, WorkloadSpec
 from traces.rejects import Rejects
 from traces.units import seconds
 
@@ -30,7 +30,8 @@ def open_generated(name: str, seed: int, rejects: Rejects) -> Generated:
       `WorkloadSpec.scaled`,
     - ``CLASS-workload``: the workload class of its jobs, whose scheduler they have,
     - ``span``: how long jobs arrive,
-    - ``prefill``: share of the CPU that is allocated at the beginning, 0 for none.
+    - ``prefill``: share of the CPU that is allocated at the beginning, 0 for none,
+    - ``picky``: share of the jobs that must have a certain kind of machine.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def _with_parameters(spec: WorkloadSpec, parameters: str, name: str) -> Workload
     cell, factors, others = 1.0, dict[str, dict[str, float]](), dict[str, object]()
     classes = [one.name for one in spec.classes]
     keys = (*FACTORS, "workload")
-    known = ["scale", "span", "prefill", *(f"{workload}-{key}" for workload in classes for key in keys)]
+    known = ["scale", "span", "prefill", "picky", *(f"{workload}-{key}" for workload in classes for key in keys)]
     given = set[str]()
     for item in filter(None, parameters.split(",")):
         key, _, text = item.partition("=")
@@ -73,6 +74,8 @@ def _with_parameters(spec: WorkloadSpec, parameters: str, name: str) -> Workload
                 cell = _number(text)
             elif key == "prefill":
                 others["prefill"] = _prefill(spec, _number(text))
+            elif key == "picky":
+                others["picky"] = PickySpec(_number(text))
             elif key.endswith("-workload"):
                 spec = _served_as(spec, key.removesuffix("-workload"), text)
             else:

@@ -96,8 +96,8 @@ PARSYNC = WorkloadSpec(
         ),
     ),
     notes=(
-        "100,000 machines and 40,000 tasks a second, most shorter than ten seconds: Feng et al., ATC 2021 (abstract); 40 "
-        "containers a job, machines, sizes, laws and that 70 % of the cell is taken by what stays are assumed",
+        "100,000 machines and 40,000 tasks a second, most shorter than ten seconds: Feng et al., ATC 2021 (abstract); "
+        "40 containers a job, machines, sizes, laws and that 70 % of the cell is taken by what stays are assumed",
     ),
 )
 

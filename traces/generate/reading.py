@@ -15,6 +15,7 @@ from traces.generate.spec import (
     ClassSpec,
     HostsSpec,
     MapReduceSpec,
+    PickySpec,
     PrefillSpec,
     WorkloadSpec,
 )
@@ -57,7 +58,7 @@ def parse_spec(plain: Mapping[str, Any], source: str = "workload") -> WorkloadSp
         Naming the source and the key.
     """
     at = _At(source)
-    _check_keys(plain, ("span_s", "classes"), ("hosts", "prefill", "notes"), at)
+    _check_keys(plain, ("span_s", "classes"), ("hosts", "prefill", "notes", "picky"), at)
     classes = plain["classes"]
     if not isinstance(classes, Mapping):
         raise at.key("classes").wrong("must be a table of classes")
@@ -68,6 +69,7 @@ def parse_spec(plain: Mapping[str, Any], source: str = "workload") -> WorkloadSp
         hosts=_kinds_of_hosts(plain.get("hosts", []), at.key("hosts")),
         prefill=_prefill(plain["prefill"], at.key("prefill")) if "prefill" in plain else None,
         notes=_notes(plain.get("notes", []), at.key("notes")),
+        picky=_picky(plain["picky"], at.key("picky")) if "picky" in plain else None,
     )
     return workload
 
@@ -135,6 +137,16 @@ def _prefill(table: Any, at: _At) -> PrefillSpec:
     return prefill
 
 
+def _picky(table: Any, at: _At) -> PickySpec:
+    _check_keys(table, ("share", "kinds"), (), at)
+    share = _amount(table["share"], _number, at.key("share"))
+    if not isinstance(table["kinds"], list | tuple):
+        raise at.key("kinds").wrong("must be a list")
+    kinds = tuple(_amount(kind, _number, at.key("kinds")) for kind in table["kinds"])
+    picky: PickySpec = at.make(PickySpec, share=share, kinds=kinds)
+    return picky
+
+
 def _notes(lines: object, at: _At) -> tuple[str, ...]:
     if not isinstance(lines, list | tuple) or not all(isinstance(line, str) and line.isprintable() for line in lines):
         raise at.wrong("must be a list of texts, each of one line")
@@ -153,10 +165,13 @@ def _hosts(table: Any, at: _At) -> HostsSpec:
 
 
 def _class(name: str, table: Mapping[str, Any], at: _At) -> ClassSpec:
-    _check_keys(table, tuple(_UNITS), ("mapreduce",), at)
+    _check_keys(table, tuple(_UNITS), ("mapreduce", "workload"), at)
     laws = {quantity: _marginal(table[quantity], unit, at.key(quantity)) for quantity, unit in _UNITS.items()}
     programs = _mapreduce(table["mapreduce"], at.key("mapreduce")) if "mapreduce" in table else None
-    one: ClassSpec = at.make(ClassSpec, name=name, mapreduce=programs, **laws)
+    workload = table.get("workload", name)
+    if not isinstance(workload, str):
+        raise at.key("workload").wrong("must be a text")
+    one: ClassSpec = at.make(ClassSpec, name=name, mapreduce=programs, workload=workload, **laws)
     return one
 
 

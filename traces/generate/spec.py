@@ -122,6 +122,30 @@ class PrefillSpec:
         demand(0 < self.cpu_allocated <= 1, "cpu_allocated must be more than 0 and at most 1")
 
 
+#: The attribute that picky jobs ask for.
+KIND = "kind"
+
+
+@dataclass(frozen=True, slots=True)
+class PickySpec:
+    """Machines of several kinds, and jobs that must have one of them (attribute `KIND`, numbered from 0).
+
+    Attributes
+    ----------
+    share : float
+        Share of the jobs that are picky, 0 to 1; each asks for any of the kinds, the rare as often as the common.
+    kinds : tuple of float
+        How common each kind of machine is, relative to the others.
+    """
+
+    share: float
+    kinds: tuple[float, ...] = (8.0, 4.0, 2.0, 1.0)
+
+    def __post_init__(self) -> None:
+        demand(0 <= self.share <= 1, "share must be between 0 and 1")
+        demand(len(self.kinds) > 0 and all(0 < kind < math.inf for kind in self.kinds), "kinds must be more than 0")
+
+
 #: What `WorkloadSpec.scaled` multiplies by the factors of a class, and how.
 FACTORS: Mapping[str, tuple[str, Callable[[float], float]]] = {
     "rate": ("interarrival_s", lambda factor: 1 / factor if factor else math.inf),
@@ -148,6 +172,8 @@ class WorkloadSpec:
         What runs at the beginning; for the workload's own hosts.
     notes : tuple of str
         Where its numbers are from, for whoever uses it; one line each.
+    picky : PickySpec, optional
+        Where some jobs must have a certain kind of machine.
     """
 
     span_s: float
@@ -155,11 +181,13 @@ class WorkloadSpec:
     hosts: tuple[HostsSpec, ...] = ()
     prefill: PrefillSpec | None = None
     notes: tuple[str, ...] = ()
+    picky: PickySpec | None = None
 
     def __post_init__(self) -> None:
         demand(0 < self.span_s < math.inf, "span_s must be more than 0")
         demand(len(self.classes) > 0, "classes is empty")
         demand(len({one.name for one in self.classes}) == len(self.classes), "two classes have one name")
+        demand(self.picky is None or len(self.hosts) > 0, "picky jobs need kinds of hosts, and there are none")
         if self.prefill is None:
             return
         demand(len(self.hosts) > 0, "prefill fills hosts, and there are none")
