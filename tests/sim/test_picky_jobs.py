@@ -124,6 +124,14 @@ def test_a_job_that_keeps_apart_has_one_container_a_host_and_the_others_wait(arc
     assert sum(row.tasks for row in told.of(Event.FINISHED, "a")) == 3
 
 
+def test_jobs_that_keep_apart_each_may_share_hosts_though_they_are_decided_on_one_offer():
+    both = [arrival(name, 0.0, APART, tasks=2) for name in "ab"]
+    told = replay(both, hosts({}, {}), "two-level")
+
+    assert told.of(Event.ATTEMPTED)[-1].attempt == 1
+    assert [where for name in "ab" for _, where in told.started(name)] == [[0, 1], [0, 1]]
+
+
 def test_what_is_submitted_again_keeps_apart_from_what_still_runs_of_its_job():
     recorded = Recorded("a", "batch", APART, np.array([0]), OPEN_ENDED)
     told = replay(
