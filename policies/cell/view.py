@@ -214,8 +214,14 @@ class ClusterView:
         """Give the view without some hosts of the cell, for tasks that are `apart`; what was barred before stays so."""
         if not hosts.size:
             return self
-        barred = np.isin(self.index, hosts)
+        barred = self._among(hosts)
         return _Rows(self, slice(None), self._n, barred=barred if self.barred is None else barred | self.barred)
+
+    def _among(self, hosts: IntArray) -> BoolArray:
+        """Say of each row whether it is one of some hosts of the cell, shape (n_hosts,)."""
+        among = np.zeros(self._n, dtype=bool)
+        among[hosts] = True
+        return among
 
     def without_bars(self) -> ClusterView:
         """Give the view to another job: what was barred is so no longer."""
@@ -297,6 +303,9 @@ class _Rows(ClusterView):
     def allowed(self, task: Task) -> BoolArray:
         """Say which hosts the task's constraints allow, shape (n_hosts,); a task without any may have all."""
         return self._base.allowed(task)[self._rows]
+
+    def _among(self, hosts: IntArray) -> BoolArray:
+        return np.isin(self.index, hosts)
 
     def __getattr__(self, name: str) -> Any:
         column = getattr(self._base, name)
