@@ -202,10 +202,11 @@ def _prefilled(spec: WorkloadSpec, seed: int) -> Iterator[Arrival]:
     whole = spec.prefill.cpu_allocated * sum(kind.n * _capacity(kind).cpu_milli for kind in spec.hosts)
     for one, load in zip(classes, loads, strict=True):
         if load:
-            yield from _met(one, whole if len(classes) == 1 else whole * load / sum(loads), seed)
+            part = 1.0 if len(classes) == 1 else load / sum(loads)
+            yield from _met(one, round(whole * part), seed)
 
 
-def _met(one: ClassSpec, left_milli: float, seed: int) -> Iterator[Arrival]:
+def _met(one: ClassSpec, left_milli: int, seed: int) -> Iterator[Arrival]:
     r"""Draw jobs of a class that are met at work, until they take so much CPU; the last one is cut to that.
 
     Notes
@@ -237,5 +238,5 @@ def _met(one: ClassSpec, left_milli: float, seed: int) -> Iterator[Arrival]:
                 yield Arrival(Job(f"prefilled-{one.name}-{number}", 0.0, one.workload, groups), (rest_s,))
         if n < BLOCK:
             return
-        left_milli -= taken[-1]
+        left_milli -= int(taken[-1])
         first += BLOCK
