@@ -69,6 +69,7 @@ class ClusterView:
         self._missing = tuple(axis for axis in range(len(RESOURCES)) if axis not in self._axes)
         self._needs: dict[Task, IntArray | None] = {}
         self._amounts: dict[Task, tuple[tuple[int, int], ...] | None] = {}
+        self._sizes: dict[Task, IntArray | None] = {}  # needs of tasks of which nothing else matters
         self._n = columns["index"].size
         self._attributes = Attributes(self._n) if attributes is None else attributes
         for name, column in columns.items():
@@ -187,8 +188,12 @@ class ClusterView:
 
     def all_fit(self, task: Task, hosts: IntArray, counts: IntArray) -> bool:
         """Say whether `counts` more of `task` fit on `hosts`, which are different, all of them."""
-        need = self.need(task)
-        if need is None or not self.amounts(task) or task.constraints or task.apart:
+        try:
+            need = self._sizes[task]
+        except KeyError:
+            plain = self.amounts(task) and not task.constraints and not task.apart
+            need = self._sizes[task] = self.need(task) if plain else None
+        if need is None:
             return bool((counts <= self.slots(task, hosts)).all())
         return bool((self.free.take(hosts, axis=1) >= need * counts).all())
 
@@ -284,6 +289,7 @@ class _Rows(ClusterView):
         self._missing = base._missing
         self._needs = base._needs
         self._amounts = base._amounts
+        self._sizes = base._sizes
         self._base = base
         self._rows = rows
         self._n = n

@@ -181,7 +181,7 @@ def test_prefill_leaves_arrivals_alone_and_another_seed_is_another_prefill():
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
-        ({"classes": (one_class(duration_s=Constant(math.inf)),)}, "never end"),
+        ({"classes": (one_class(), one_class(name="endless", duration_s=Constant(math.inf)))}, "never end"),
         ({"classes": (one_class(cpus=Constant(0.0)),)}, "no class asks for any"),
         ({"hosts": ()}, "there are none"),
     ],
