@@ -50,12 +50,12 @@ def workload(cluster: str, batch_rate: float = 1.0) -> str:
     return f"{name}:{','.join(times)}"
 
 
-def decision_times(scheme: str, t_job_s: float, t_task_s: float) -> dict[str, Any]:
+def decision_times(scheme: str, t_job_s: float, t_task_s: float, t_batch_s: float) -> dict[str, Any]:
     """Give a scheme's decision times: only a single path makes batch jobs pay for what services need."""
     if scheme == SINGLE_PATH:
         return {"t_job_s": t_job_s, "t_task_s": t_task_s}
     return {
-        "t_job_s": {"batch": T_JOB_S, "service": t_job_s},
+        "t_job_s": {"batch": t_batch_s, "service": t_job_s},
         "t_task_s": {"batch": T_TASK_S, "service": t_task_s},
     }
 
@@ -68,6 +68,7 @@ def point(
     until_s: float,
     t_job_s: float = T_JOB_S,
     t_task_s: float = T_TASK_S,
+    t_batch_s: float = T_JOB_S,
     batch_rate: float = 1.0,
     trace: str | None = None,
     policy: str = "random-first-fit",
@@ -88,6 +89,8 @@ def point(
         How long it goes on.
     t_job_s, t_task_s : float
         Decision time of services, in seconds; on a single path of all jobs.
+    t_batch_s : float
+        That of a batch job, in seconds, where it has a path of its own.
     batch_rate : float
         How many times as many batch jobs come.
     trace : str, optional
@@ -103,9 +106,11 @@ def point(
         trace=trace or workload(cluster, batch_rate),
         until_s=until_s,
         detail=Detail.SUMMARY,
-        **{**decision_times(scheme, t_job_s, t_task_s), **options},
+        **decision_times(scheme, t_job_s, t_task_s, t_batch_s),
+        **options,
     )
-    place = {"cluster": cluster, "scheme": scheme, "t_job_s": t_job_s, "t_task_s": t_task_s, "batch_rate": batch_rate}
+    place = {"cluster": cluster, "scheme": scheme, "t_job_s": t_job_s, "t_task_s": t_task_s, "t_batch_s": t_batch_s}
+    place["batch_rate"] = batch_rate
     return Point(place | dict(where or {}) | {"seed": seed}, study, RunKey(ARCHITECTURES[scheme], policy, seed))
 
 

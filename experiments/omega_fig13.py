@@ -35,9 +35,9 @@ def points(plan: Plan) -> Iterator[Point]:
                     seed,
                     until_s=until_s,
                     trace=plan.trace,
-                    where={"schedulers": schedulers, "t_batch_s": t_batch_s},
+                    where={"schedulers": schedulers},
                     schedulers={"batch": schedulers},
-                    t_job_s={"batch": t_batch_s, "service": omega.T_JOB_S},
+                    t_batch_s=t_batch_s,
                 )
 
 
