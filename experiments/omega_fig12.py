@@ -24,8 +24,7 @@ from experiments.measures.tables import by_seed
 from experiments.running.experiment import Plan, Point
 
 CLUSTER = "B"
-#: Looked at for each claim: the middle one.
-POLICIES = ("random-first-fit", omega.BEST_OF_SOME, "binpack")
+POLICIES = (omega.AT_RANDOM, omega.BEST_OF_SOME, omega.BEST_OF_ALL)
 MEASURES = (
     "wait_mean_s.service",
     "conflict_fraction.batch",

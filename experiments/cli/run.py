@@ -37,7 +37,8 @@ Examples:
     default=DEFAULT.trace,
     show_default=True,
     metavar="[FORMAT:]PATH",
-    help="The workload; generated:default is the embedded one, generated:FILE one described in TOML.",
+    help="The workload; generated:default is the embedded one, generated:omega-a to -d are like Omega's clusters, "
+    "generated:FILE is one described in TOML.",
 )
 @click.option("--prefill", metavar="FILE", help="Native jobs that run from the beginning, placed at random.")
 @click.option(

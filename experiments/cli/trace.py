@@ -42,7 +42,7 @@ def info(spec: str, hosts: str | None, host_cpus: float, host_memory: str, on_ba
 
 
 @trace.command(epilog="Example: towtank trace generate default --seed 2 --out jobs.parquet")
-@click.argument("spec", metavar="default|SPEC.toml")
+@click.argument("spec", metavar="NAME|SPEC.toml[:key=value,…]")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option(
     "--out",
@@ -52,7 +52,7 @@ def info(spec: str, hosts: str | None, host_cpus: float, host_memory: str, on_ba
     help="Native trace, .csv or .parquet.",
 )
 def generate(spec: str, seed: int, out: Path) -> None:
-    """Write a generated workload as a native trace."""
+    """Write a generated workload as a native trace: the jobs that come, not what runs at the beginning."""
     from traces.formats import open_trace
     from traces.rejects import Rejects
     from traces.write import write_native

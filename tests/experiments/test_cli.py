@@ -350,6 +350,37 @@ def test_a_generated_workload_written_out_runs_as_it_does_unwritten(tmp_path):
             assert written["metrics"][name] == value, name
 
 
+def test_a_cell_that_begins_in_the_middle_of_its_life_stays_as_full_under_every_policy():
+    # Five minutes after the beginning hardly any service has come or gone.
+    policies = ["--policy", "random-first-fit", "--policy", "spread"]
+    first, other = run_json(
+        "--trace", "generated:omega-c:scale=0.02", "--until", "5min", "--architecture", "shared-state", *policies
+    )  # fmt: skip
+
+    for one in (first, other):
+        assert one["metrics"]["cpu_allocated_mean"] == pytest.approx(0.6, abs=0.06)
+        assert one["metrics"]["wait_mean_s.batch"] >= 0
+        # What was there before is not among what was submitted.
+        assert one["metrics"]["tasks_finished"] <= one["metrics"]["tasks_submitted"]
+    assert first["metrics"]["cpu_imbalance"] > other["metrics"]["cpu_imbalance"] > 0.2
+
+
+def test_prefill_for_other_hosts_than_its_own_is_told_in_one_line():
+    said = complaint("run", "--trace", "generated:omega-d", "--until", 1, "--hosts", 10)
+
+    assert "generated:omega-d: job 'prefilled-" in said
+    assert "finds no room" in said
+
+
+def test_trace_info_tells_how_full_a_generated_cell_begins_and_what_is_assumed():
+    said = towtank("trace", "info", "generated:omega-b:scale=0.1,span=2d").stdout
+
+    assert "allocated at the beginning 60 %" in said
+    assert "offered load " in said
+    assert said.count("assumed") > 8
+    assert "derived from Omega's figure 8" in said
+
+
 def test_policies_are_listed_with_one_line_each():
     said = towtank("policies").stdout
 

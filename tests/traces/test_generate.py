@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from traces.generate import (
     Generated,
     HostsSpec,
     Lognormal,
+    MapReduceSpec,
+    PrefillSpec,
     Quantiles,
     Uniform,
     WorkloadSpec,
@@ -282,6 +285,76 @@ print(len(jobs), hashlib.sha256(repr(jobs).encode()).hexdigest())
     assert int(output.split()[0]) > 1000
 
 
+# --- several kinds of hosts
+
+
+KINDS = (HostsSpec(30, 1.0, GIB), HostsSpec(70, 2.0, 3 * GIB))
+
+
+def order_of(*kinds, seed=1):
+    return Generated(WorkloadSpec(1.0, (one_class(),), kinds), seed, Rejects()).hosts().capacity[:2].T.tolist()
+
+
+def test_there_are_as_many_hosts_of_each_kind_as_it_says():
+    assert sorted(order_of(*KINDS)) == [[1000, GIB]] * 30 + [[2000, 3 * GIB]] * 70
+
+
+def test_kinds_of_hosts_are_mixed_by_the_seed():
+    first = order_of(*KINDS)
+
+    assert first == order_of(*KINDS)
+    assert first != order_of(*KINDS, seed=2)
+    # The two ends of the row are no kind's own.
+    assert [1000, GIB] in first[70:]
+    assert [2000, 3 * GIB] in first[:30]
+
+
+# --- MapReduce
+
+
+PROGRAMS = MapReduceSpec(Lognormal(100.0, 1.0), Quantiles(((0.0, 0.0), (0.5, 0.0), (1.0, 5.0))), Uniform(0.2, 1.3))
+
+
+@pytest.mark.parametrize("maps", [Lognormal(100.0, 1.0), Uniform(0.0, 2.0)], ids=["many", "fewer than workers"])
+def test_a_mapreduce_job_takes_its_run_time_on_the_workers_that_it_asks_for(maps):
+    programs = replace(PROGRAMS, maps_per_worker=maps)
+    arrivals = jobs_of(one_class(mapreduce=programs, tasks=Lognormal(20.0, 1.5), duration_s=Uniform(0.0, 900.0)))
+
+    for job, (run_s,) in arrivals:
+        assert job.mapreduce.run_s(job.tasks) == pytest.approx(run_s, rel=1e-12)
+        assert job.mapreduce.maps >= 1
+
+
+def test_maps_and_reduces_a_worker_and_their_share_of_the_time_follow_their_laws():
+    arrivals = jobs_of(one_class(mapreduce=PROGRAMS, tasks=Constant(500.0), duration_s=Constant(100.0)), span_s=5001.0)
+    programs = [job.mapreduce for job, _ in arrivals]
+    with_reduces = [p for p in programs if p.reduces]
+
+    assert stats.kstest([p.maps / 500 for p in programs], stats.lognorm(1.0, scale=100.0).cdf).pvalue > 0.001
+    assert len(with_reduces) / len(programs) == pytest.approx(0.5, abs=0.03)
+    assert stats.kstest([p.reduces / 500 for p in with_reduces], stats.uniform(0.0, 5.0).cdf).pvalue > 0.001
+    shares = [p.map_s * p.maps / min(p.maps, 500) / 100.0 for p in with_reduces]
+    # A share above 1 is 1, and so is that of a program without reduces.
+    assert stats.kstest([s for s in shares if s < 0.999], stats.uniform(0.2, 0.8).cdf).pvalue > 0.001
+    assert all(p.map_s * p.maps / min(p.maps, 500) == pytest.approx(100.0) for p in programs if not p.reduces)
+
+
+def test_programs_leave_what_jobs_ask_for_as_it_was():
+    assert columns(jobs_of(one_class(**RANDOM, mapreduce=PROGRAMS))) == columns(jobs_of(one_class(**RANDOM)))
+
+
+def test_programs_that_never_end_are_refused():
+    with pytest.raises(ValueError, match="duration_s must be finite"):
+        one_class(mapreduce=PROGRAMS, duration_s=Constant(math.inf))
+
+
+@pytest.mark.parametrize(("law", "_"), LAWS, ids=NAMES)
+def test_a_law_times_a_factor_draws_the_same_numbers_times_the_factor(law, _):
+    drawn = law.times(3.0).draw(np.random.default_rng(1), 100)
+
+    assert drawn == pytest.approx(3 * law.draw(np.random.default_rng(1), 100))
+
+
 # --- the default
 
 
@@ -382,6 +455,20 @@ def test_a_workload_of_a_file_is_opened_by_its_name(spec_file):
     ]
 
 
+def test_kinds_of_hosts_prefill_programs_and_notes_may_stand_in_a_file(spec_file):
+    more = SPEC.replace("[hosts]", '[[hosts]]\nn = 5\ncpus = 4\nmemory_bytes = "8GiB"\n[[hosts]]')
+    more = 'notes = ["from a friend"]\n' + more + "mapreduce = {maps_per_worker = 100, reduces_per_worker = 2.5, "
+    more += "map_share = 0.9}\n[prefill]\ncpu_allocated = 0.6\n"
+    more = more.replace("duration_s = inf", 'duration_s = "1h"')
+
+    read = read_spec(spec_file(more))
+
+    assert read.hosts == (HostsSpec(5, 4.0, 8 * GIB), HostsSpec(10, 16.0, 64 * GIB))
+    assert read.classes[1].mapreduce == MapReduceSpec(Constant(100.0), Constant(2.5), Constant(0.9))
+    assert read.prefill == PrefillSpec(0.6)
+    assert Generated(read, 1, Rejects()).assumptions()[1:] == ["from a friend"]
+
+
 def test_hosts_may_be_left_out(spec_file):
     without = SPEC[: SPEC.index("[hosts]")] + SPEC[SPEC.index("[classes.batch]") :]
 
@@ -438,6 +525,12 @@ def test_the_example_of_the_module_is_a_spec(spec_file):
         ('[0.5, "2min"]', "[0.5]", "classes.batch.duration_s.points: must be a list of pairs"),
         ('[0, "5s"], [0.5, "2min"], [1, 600]', "", "classes.batch.duration_s: points must be two or more"),
         ("[classes.batch]", "[classes]\nbatch = 5\n[other]", "unknown key"),
+        ("[hosts]", "[[hosts]]\nn = 1\n[[hosts]]", "hosts.1.cpus: is missing"),
+        ("[hosts]", "[prefill]\ncpu_allocated = 2\n[hosts]", "prefill: cpu_allocated must be"),
+        ("[hosts]", "[prefill]\ncpu_allocated = 0.5\n[hosts]", "jobs that never end"),
+        ("[hosts]", "prefill = 3\n[hosts]", "prefill: must be a table"),
+        ('span_s = "1h"', "notes = 1\nspan_s = 1", "notes: must be a list of texts"),
+        ("tasks = 1\n", "tasks = 1\nmapreduce = {map_share = 1}\n", "mapreduce.maps_per_worker: is missing"),
     ],
 )
 def test_a_mistake_in_a_file_is_one_line_that_names_file_and_key(spec_file, old, new, complaint):

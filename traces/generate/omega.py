@@ -26,6 +26,10 @@ What the sources leave open
   longer" are the same statement. It is taken to be about jobs as they come, not as they are met.
 - *The sizes of requests* are those that make the cell as full in the long run as it is at the beginning, with the share
   of services of figure 2: CPU of a container = share × CPU of the cell / (rate × containers × run time).
+
+MapReduce programs are a class of their own, and so have schedulers of their own. In figures 2 to 14 they are among the
+batch jobs: ``mapreduce-rate=0,batch-rate=1.25`` gives as many of these without them, of 1.18 (A), 1.11 (B) and 0.94 (C)
+times as many containers.
 """
 
 from __future__ import annotations
@@ -65,6 +69,8 @@ BATCH_GIB_A_CORE, SERVICE_GIB_A_CORE = 2.5, 3.5
 SERVICE_TASKS = Quantiles(((0.0, 1.0), (0.4, 1.0), (0.7, 3.0), (0.9, 12.0), (0.99, 60.0), (1.0, 400.0)))
 LONGEST_SERVICE_S = 120 * DAY_S
 
+#: Numbers of workers of MapReduce programs, and how many per cent of these have each.
+WORKERS = ((5, 49), (11, 39), (200, 10), (1000, 2))
 PROGRAMS = MapReduceSpec(
     maps_per_worker=Lognormal(100.0, 1.0), reduces_per_worker=Lognormal(2.5, 1.0), map_share=Uniform(0.5, 0.95)
 )
@@ -101,8 +107,8 @@ def _cluster(
     hosts: tuple[HostsSpec, ...],
     *,
     batch_gap_s: float,
-    batch_tasks: Quantiles,
-    workers: tuple[tuple[int, int], ...],
+    mean_tasks: float,
+    p99_tasks: float,
     batch_duration_s: Lognormal,
     service_gap_s: float,
     beyond_a_month: float,
@@ -117,10 +123,8 @@ def _cluster(
         The machines.
     batch_gap_s, service_gap_s : float
         Mean time between jobs; batch jobs include the MapReduce programs.
-    batch_tasks : Quantiles
-        Containers of a batch job; programs have about as many on average.
-    workers : tuple of (int, int)
-        Numbers of workers of MapReduce programs, and how many per cent of these have each.
+    mean_tasks, p99_tasks : float
+        Containers of a batch job: the mean, and how many one in a hundred exceeds that is no MapReduce program.
     batch_duration_s : Lognormal
         Run time of batch jobs and programs.
     beyond_a_month : float
@@ -134,8 +138,8 @@ def _cluster(
     service_duration_s = _service_duration(beyond_a_month)
     service_running = SERVICE_TASKS.expected_count() * service_duration_s.expected() / service_gap_s
     service_cpus = whole * service_share / service_running
-    program_tasks = Empirical(tuple(float(n) for n, times in workers for _ in range(times)))
-    mean_tasks = (1 - MAPREDUCE) * batch_tasks.expected_count() + MAPREDUCE * program_tasks.expected()
+    program_tasks = Empirical(tuple(float(n) for n, times in WORKERS for _ in range(times)))
+    batch_tasks = _batch_tasks((mean_tasks - MAPREDUCE * program_tasks.expected()) / (1 - MAPREDUCE), p99_tasks)
     batch_cpus = whole * (1 - service_share) / (mean_tasks * batch_duration_s.expected() / batch_gap_s)
     batch = ClassSpec(
         "batch",
@@ -164,8 +168,9 @@ def _cluster(
         f"batch jobs every {batch_gap_s:.3g} s, 80 % of the gaps below {batch_gap_s * math.log(5):.3g} s, services "
         f"every {service_gap_s / 60:.3g} min, 80 % below {service_gap_s / 60 * math.log(5):.3g} min: 4 to 7 s and 2 to "
         "15 min in Omega's figure 3 (talk); which cluster has which, and that gaps are exponential, is assumed",
-        f"batch jobs of {mean_tasks:.3g} containers on average, up to {batch_tasks.points[-1][1]:.0f}, 5 % of 100 or "
-        "more: the tail is that of Omega's figure 4, the points of the law and those of services are assumed",
+        f"batch jobs of {mean_tasks:.3g} containers on average, up to {batch_tasks.points[-1][1]:.0f}, 5 % of 100 "
+        "or more beside MapReduce: a tail as in Omega's figure 4; the points of the laws, and how many containers "
+        "services have, are assumed",
         f"batch run times are lognormal with 80 % below {p80_s / 60:.3g} min: Omega's figure 3 (talk); the median of "
         f"{batch_duration_s.median / 60:.3g} min is assumed",
         f"{beyond_a_month:.0%} of the services run for more than 29 days: within the 20 to 40 % of Omega's figure 3; "
@@ -178,7 +183,7 @@ def _cluster(
         f"{ALLOCATED:.0%} of the CPU is allocated at the beginning (Omega, section 4), in the mix and with the rest of "
         "the run times of a cell that has been there for ever (assumed)",
         f"{MAPREDUCE:.0%} of the batch jobs are MapReduce programs, of "
-        f"{', '.join(str(n) for n, _ in workers)} workers: Omega, section 6; how many have each is assumed",
+        f"{', '.join(str(n) for n, _ in WORKERS)} workers: Omega, section 6; how many have each is assumed",
         "MapReduce programs have 100 maps and 2.5 reduces a worker (median; Dean and Ghemawat, OSDI 2004: 200,000 and "
         "5,000 on 2,000 machines); the spread, 50 to 95 % of the time in maps, and run times as batch are assumed",
     )
@@ -206,8 +211,8 @@ def _note_on_figure_8(times: float) -> str:
 A = _cluster(
     _ordinary(10_000),
     batch_gap_s=_gap(4.0),
-    batch_tasks=_batch_tasks(_from_figure_8(_gap(4.0), 2.5), p99=5000.0),
-    workers=((5, 35), (11, 25), (200, 28), (1000, 12)),
+    mean_tasks=_from_figure_8(_gap(4.0), 2.5),
+    p99_tasks=6500.0,
     batch_duration_s=Lognormal(150.0, math.log(720 / 150) / 0.8416),
     service_gap_s=_gap(4 * 60.0),
     beyond_a_month=0.22,
@@ -222,8 +227,8 @@ A = _cluster(
 B = _cluster(
     _ordinary(15_000),
     batch_gap_s=_gap(5.0),
-    batch_tasks=_batch_tasks(_from_figure_8(_gap(5.0), 6.0), p99=1000.0),
-    workers=((5, 45), (11, 32), (200, 19), (1000, 4)),
+    mean_tasks=_from_figure_8(_gap(5.0), 6.0),
+    p99_tasks=1500.0,
     batch_duration_s=Lognormal(240.0, math.log(1200 / 240) / 0.8416),
     service_gap_s=_gap(15 * 60.0),
     beyond_a_month=0.4,
@@ -240,8 +245,8 @@ C_SERVICE_GAP_S = _gap(5 * 60.0)
 C = _cluster(
     tuple(HostsSpec(n, cpus * CPUS, round(memory * MEMORY_BYTES)) for cpus, memory, n in SHAPES_2011),
     batch_gap_s=1 / (JOBS_2011 / SPAN_S - 1 / C_SERVICE_GAP_S),
-    batch_tasks=_batch_tasks(TASKS_2011 / JOBS_2011, p99=500.0),
-    workers=((5, 49), (11, 40), (200, 10), (1000, 1)),
+    mean_tasks=TASKS_2011 / JOBS_2011,
+    p99_tasks=400.0,
     batch_duration_s=Lognormal(180.0, math.log(900 / 180) / 0.8416),
     service_gap_s=C_SERVICE_GAP_S,
     beyond_a_month=0.3,
