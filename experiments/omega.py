@@ -116,8 +116,8 @@ def point(
 
 #: Share of the jobs that must have a certain kind of machine in the high-fidelity cells; assumed.
 PICKY = 0.1
-#: Ways to look for a host in the high-fidelity cells: anywhere; the fullest of twenty hosts drawn for each container (Borg
-#: looks at hosts in random order until enough of them fit: Verma et al., EuroSys 2015, section 3.4; how many is
+#: Ways to look for a host in the high-fidelity cells: anywhere; the fullest of twenty hosts drawn for each container
+#: (Borg looks at hosts in random order until enough of them fit: Verma et al., EuroSys 2015, section 3.4; how many is
 #: assumed); the fullest of all.
 AT_RANDOM, BEST_OF_SOME, BEST_OF_ALL = "random-first-fit", "power-of-d:d=20,score=binpack", "binpack"
 

@@ -49,27 +49,29 @@ def left_over(table: pd.DataFrame) -> pd.Series:
 
 def check(table: pd.DataFrame) -> Iterator[Check]:
     """Hold waits, busyness and what is left over against the paper."""
-    table = table.assign(left_over=left_over(table))
     for cluster, part in groups(table, "cluster"):
         source = f"{omega.PAPER} fig. 7, {cluster}"
-        offers, shared = (by_seed(part, "left_over", scheme=scheme, t_job_s=100.0) for scheme in SCHEMES)
+        offers, shared = (by_seed(part, "jobs_abandoned", scheme=scheme, t_job_s=100.0) for scheme in SCHEMES)
         yield within(
-            source, "two-level leaves jobs over at a service decision time of 100 s", 100 * offers, 1, unit=" %"
+            source, "two-level gives jobs up at a service decision time of 100 s", offers, 1, why_not=WHY_NOT_STARVED
         )
-        yield within(source, "shared state leaves hardly any over at 100 s", 100 * shared, high=1, unit=" %")
+        yield within(source, "shared state gives none up at 100 s", shared, high=0)
         offers, shared = (by_seed(part, "wait_mean_s.batch", scheme=scheme, t_job_s=100.0) for scheme in SCHEMES)
         yield within(
-            source, "batch waits longer for offers than with shared state, at 100 s", offers / shared, 10, unit="×"
+            source, "batch waits longer for offers than with shared state, at 100 s", offers / shared, 2, unit="×"
         )
         offers, shared = (by_seed(part, "busyness.batch", scheme=scheme, t_job_s=100.0) for scheme in SCHEMES)
         yield within(
             source, "batch is far busier with offers than with shared state, at 100 s", offers / shared, 2, unit="×",
-            why_not=WHY_NOT_BUSIER,
+            why_not=WHY_NOT_STARVED,
         )  # fmt: skip
 
 
-#: Seen in the logs: see the check's name.
-WHY_NOT_BUSIER = ""
+#: Seen in the logs of clusters with few services.
+WHY_NOT_STARVED = (
+    "services come every few minutes here, so that their framework holds the cell for a part of the time only, and what "
+    "ends meanwhile is room enough for the others; offers are gathered for a second, so that 100 s are few attempts"
+)
 
 
 def draw(table: pd.DataFrame) -> Figure:

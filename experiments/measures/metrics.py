@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments.measures.looks import Looks
+from experiments.measures.speedups import Speedups
+from experiments.measures.statistics import Metric, quantile
 from policies.arrays import FloatArray
 from policies.log import Event, Row
-
-Metric = float | int | None
 
 
 class _Thinking:
@@ -36,78 +36,6 @@ class _Thinking:
         if self.clean:
             return self.with_conflict / self.clean
         return None if self.with_conflict else 0.0
-
-
-#: Start and end of a job are rounded, and so is their difference: a speed-up by less than this is none.
-ROUNDING = 1e-6
-
-
-class _MapReduceJob:
-    """A MapReduce job from its submission to its end."""
-
-    __slots__ = ("as_requested_s", "began_s", "requested", "running", "started")
-
-    def __init__(self, requested: int, as_requested_s: float) -> None:
-        self.requested, self.as_requested_s = requested, as_requested_s
-        self.started = self.running = 0
-        self.began_s = 0.0
-
-
-class _Speedups:
-    """How much sooner MapReduce jobs end than with the workers they asked for."""
-
-    def __init__(self) -> None:
-        self.jobs: dict[str, _MapReduceJob] = {}  # those that go on and were not disturbed
-        self._there_are = False
-        self._extra_tasks = 0
-        self._speedups: list[float] = []
-
-    def submitted(self, row: Row) -> None:
-        """Take note of a job of which it is known how long it runs as requested."""
-        self._there_are = True
-        self.jobs[row.job] = _MapReduceJob(row.tasks, row.seconds)
-
-    def started(self, row: Row) -> None:
-        """Take note that workers of a job run."""
-        job = self.jobs[row.job]
-        if not job.started:
-            job.began_s = row.t_s
-        self._extra_tasks += max(min(job.started + row.tasks - job.requested, row.tasks), 0)
-        job.started += row.tasks
-        job.running += row.tasks
-
-    def finished(self, row: Row) -> None:
-        """Take note that workers of a job are done; the job is if they were the last."""
-        job = self.jobs[row.job]
-        job.running -= row.tasks
-        if not job.running and job.started >= job.requested:
-            del self.jobs[row.job]
-            if row.t_s > job.began_s:
-                self._speedups.append(job.as_requested_s / (row.t_s - job.began_s))
-
-    def disturbed(self, row: Row) -> None:
-        """Forget a job of which containers were killed, or that was given up: its length says nothing."""
-        self.jobs.pop(row.job, None)
-
-    def result(self) -> dict[str, Metric]:
-        """Give the metrics; none where no job was a MapReduce job."""
-        if not self._there_are:
-            return {}
-        known = np.array(self._speedups)
-        return {
-            "mapreduce_jobs": known.size,
-            "mapreduce_extra_tasks": self._extra_tasks,
-            "mapreduce_gained": float((known > 1 + ROUNDING).mean()) if known.size else None,
-            "mapreduce_speedup_mean": float(known.mean()) if known.size else None,
-            "mapreduce_speedup_p50": _quantile(known, 0.5) if known.size else None,
-            "mapreduce_speedup_p80": _quantile(known, 0.8) if known.size else None,
-        }
-
-
-def _quantile(values: FloatArray, share: float) -> float:
-    """Give a quantile, interpolated linearly as NumPy's, whose own would import masked arrays for it."""
-    ordered = np.sort(values)
-    return float(np.interp(share * (ordered.size - 1), np.arange(ordered.size), ordered))
 
 
 def _range(load: FloatArray) -> FloatArray:
@@ -141,13 +69,13 @@ class Metrics:
         self._level = np.zeros(4 * len(self._resources))
         self._integral = np.zeros(4 * len(self._resources))
         self._ranges: Looks[FloatArray] = Looks()
-        self._mapreduce = _Speedups()
+        self.speedups = Speedups()
 
     def __call__(self, rows: list[Row]) -> None:
         """Take a batch of rows."""
         self._integrate(np.array([row[0] for row in rows]), np.array([row.levels for row in rows]))
         jobs, tasks, schedulers = self._jobs, self._tasks, self._schedulers
-        mapreduce = self._mapreduce
+        mapreduce = self.speedups
         mapreduce_jobs = mapreduce.jobs
         for row in rows:
             event = row[1]
@@ -229,7 +157,7 @@ class Metrics:
         metrics |= self._wait_metrics()
         metrics |= self._scheduler_metrics(horizon_s)
         metrics |= self._level_metrics(horizon_s)
-        metrics |= self._mapreduce.result()
+        metrics |= self.speedups.result()
         # Nothing slows a container down while contention is off.
         metrics["slowdown_mean"] = metrics["slowdown_p99"] = 1.0 if tasks[Event.FINISHED] else None
         ended = self._last_end_s is not None and self._first_s is not None
@@ -242,7 +170,7 @@ class Metrics:
         metrics: dict[str, Metric] = {}
         for suffix, values in waits.items():
             metrics[f"wait_mean_s{suffix}"] = float(values.mean()) if values.size else None
-            metrics[f"wait_p90_s{suffix}"] = _quantile(values, 0.9) if values.size else None
+            metrics[f"wait_p90_s{suffix}"] = quantile(values, 0.9) if values.size else None
         return metrics
 
     def _scheduler_metrics(self, horizon_s: float) -> dict[str, Metric]:

@@ -1,10 +1,17 @@
-"""Means over seeds, and how sure they are."""
+"""Numbers of runs: means over seeds and how sure they are, quantiles."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf, nan, sqrt
 from typing import NamedTuple
+
+import numpy as np
+
+from policies.arrays import FloatArray
+
+#: What a run comes to in one respect; None where nobody can say.
+Metric = float | int | None
 
 #: How sure an interval is.
 CONFIDENCE = 0.95
@@ -53,3 +60,9 @@ def estimate(values: Sequence[float]) -> Estimate:
 
     deviation = sqrt(sum((value - mean) ** 2 for value in values) / (n - 1))
     return Estimate(mean, float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * deviation / sqrt(n))
+
+
+def quantile(values: FloatArray, share: float) -> float:
+    """Give a quantile, interpolated linearly as NumPy's, whose own would import masked arrays for it."""
+    ordered = np.sort(values)
+    return float(np.interp(share * (ordered.size - 1), np.arange(ordered.size), ordered))

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import NamedTuple
 
-from experiments.measures.metrics import Metric
-from experiments.measures.statistics import estimate
+from experiments.measures.statistics import Metric, estimate
 from experiments.running.simulate import Result
 
 

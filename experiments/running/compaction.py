@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.measures.metrics import Metric
+from experiments.measures.statistics import Metric
 from experiments.running import choices
 from experiments.running.simulate import Progress, Result, hosts_of, trace_of
 from experiments.running.study import RunKey, Study

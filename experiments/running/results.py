@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from experiments.measures.looks import Looks
-from experiments.measures.metrics import Metric
+from experiments.measures.statistics import Metric
 from experiments.running.simulate import Result
 from experiments.running.study import Detail, RunKey, Study
 from policies.errors import UserError

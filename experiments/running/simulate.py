@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.measures.metrics import Metric, Metrics
+from experiments.measures.metrics import Metrics
+from experiments.measures.statistics import Metric
 from experiments.running import choices
 from experiments.running.study import RunKey, Study
 from policies.cell import Commit, Conflict

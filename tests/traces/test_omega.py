@@ -24,7 +24,7 @@ def drawn():
         for job, (run_s,) in Generated(spec, 1, Rejects()).arrivals():
             (task, tasks), *_ = job.groups
             for column, value in zip(
-                columns[job.workload], (job.submit_s, tasks, run_s, task.need.cpu_milli / 1000), strict=True
+                columns[job.id.partition("-")[0]], (job.submit_s, tasks, run_s, task.need.cpu_milli / 1000), strict=True
             ):
                 column.append(value)
         return {workload: np.array(those) for workload, those in columns.items()}
@@ -210,7 +210,7 @@ def test_a_class_without_a_rate_is_gone_but_not_from_the_beginning():
     spec = CLUSTERS["omega-d"].scaled(rate={"mapreduce": 0.0})
 
     assert [one.name for one in spec.classes] == ["batch", "service"]
-    assert any(job.workload == "mapreduce" for job, _ in Generated(spec, 1, Rejects()).prefill_anywhere())
+    assert any(job.id.startswith("prefilled-mapreduce-") for job, _ in Generated(spec, 1, Rejects()).prefill_anywhere())
 
 
 def test_a_smaller_cell_has_the_load_of_a_host_that_it_had():

@@ -71,8 +71,18 @@ LONGEST_SERVICE_S = 120 * DAY_S
 
 #: Numbers of workers of MapReduce programs, and how many per cent of these have each.
 WORKERS = ((5, 49), (11, 39), (200, 10), (1000, 2))
+#: Of 29,423 jobs at Google in August 2004 on average (Dean and Ghemawat, OSDI 2004, table 1).
+MAPS_2004, REDUCES_2004, WORKERS_2004 = 3351, 55, 157
+
+
+def _around(mean: float, sigma: float = 1.0) -> Lognormal:
+    return Lognormal(mean / math.exp(sigma**2 / 2), sigma)
+
+
 PROGRAMS = MapReduceSpec(
-    maps_per_worker=Lognormal(100.0, 1.0), reduces_per_worker=Lognormal(2.5, 1.0), map_share=Uniform(0.5, 0.95)
+    maps_per_worker=_around(MAPS_2004 / WORKERS_2004),
+    reduces_per_worker=_around(REDUCES_2004 / WORKERS_2004),
+    map_share=Uniform(0.5, 0.95),
 )
 
 
@@ -184,8 +194,8 @@ def _cluster(
         "the run times of a cell that has been there for ever (assumed)",
         f"{MAPREDUCE:.0%} of the batch jobs are MapReduce programs, of "
         f"{', '.join(str(n) for n, _ in WORKERS)} workers: Omega, section 6; how many have each is assumed",
-        "MapReduce programs have 100 maps and 2.5 reduces a worker (median; Dean and Ghemawat, OSDI 2004: 200,000 and "
-        "5,000 on 2,000 machines); the spread, 50 to 95 % of the time in maps, and run times as batch are assumed",
+        "MapReduce programs have 21 maps and 0.35 reduces a worker on average (Dean and Ghemawat, OSDI 2004, table 1: "
+        "3,351 and 55 on 157 workers); the spread, 50 to 95 % of the time in maps, and run times as batch are assumed",
     )
     return WorkloadSpec(SPAN_S, (batch, mapreduce, service), hosts, PrefillSpec(ALLOCATED), (*notes, *common))
 
