@@ -77,8 +77,8 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
 
 
 WHY_NOT = (
-    "by the averages of 2004 nearly every program has more maps than workers, and reduces on few; in the paper a third to "
-    "a half of the programs had no use for more workers"
+    "by the averages of 2004 nearly every program has more maps than workers; in the paper a third to a half of the "
+    "programs had no use for more workers"
 )
 
 

@@ -39,8 +39,8 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
     """Compare the standard deviations over time."""
     table = table[table.t_s > WARM_UP_S]
     for resource, name in RESOURCES.items():
-        spread = table.groupby(["sizing", "seed"])[f"{resource}_allocated"].std()
-        ratio = (spread.loc[MAX_PARALLELISM] / spread.loc[AS_REQUESTED]).tolist()
+        spread = table.groupby(["seed", "sizing"])[f"{resource}_allocated"].std().unstack()
+        ratio = spread[MAX_PARALLELISM] / spread[AS_REQUESTED]
         yield within(f"{omega.PAPER} fig. 16, C", f"{name} varies more with max-parallelism", ratio, 1, unit="×")
 
 
