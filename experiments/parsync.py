@@ -2,7 +2,7 @@
 
 The scale is Alibaba's in Feng et al., "Scaling large production clusters with partitioned synchronization", USENIX ATC
 2021: 100,000 machines, 40,000 tasks a second, most of them shorter than ten seconds. Twenty schedulers share it, each
-with half a millisecond for a container. Claims under test: everything offered is placed, memory stays bounded, and a
+with a quarter of a millisecond for a container. Claims under test: everything offered is placed, memory stays bounded, and a
 scheduler that looks where its picture is fresh conflicts less than one that looks everywhere on an old one.
 Run: ``python -m experiments.parsync`` -> results/experiments/parsync.*
 """
@@ -47,7 +47,7 @@ def points(plan: Plan) -> Iterator[Point]:
                 trace="generated:parsync",
                 until_s=plan.pick(20.0, 120.0),
                 t_job_s=0.002,
-                t_task_s=0.0004,
+                t_task_s=0.00025,
                 schedulers={"batch": 20},
                 detail=Detail.SUMMARY,
             )

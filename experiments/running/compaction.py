@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -66,7 +67,7 @@ def compact(study: Study, key: RunKey, progress: Progress) -> Result:
     overcommitted) is cloned first, as there.
     """
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
-    trace = trace_of(study, key.seed)
+    trace = trace_of(study, study.seeds[0])
     hosts, notes = hosts_of(study, trace)
     groups = list(running_at(trace, study.until_s or 0.0))
     if not groups:
@@ -116,7 +117,7 @@ def running_at(trace: Trace, t_s: float) -> Iterator[Group]:
         alive = np.broadcast_to(np.asarray(recorded.run_s), recorded.hosts.shape) > t_s
         if alive.any():
             yield Group(recorded.task, int(alive.sum()))
-    for job, run_s in trace.arrivals():
+    for job, run_s in chain(trace.prefill_anywhere(), trace.arrivals()):
         if job.submit_s > t_s:
             break
         for group, runs in zip(job.groups, run_s, strict=True):

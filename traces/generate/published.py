@@ -88,7 +88,7 @@ PARSYNC = WorkloadSpec(
         ),
     ),
     prefill=PrefillSpec(
-        0.7,
+        0.6,
         (
             ClassSpec(
                 "service", Exponential(1.0), Constant(50.0), Constant(float("inf")), Constant(4.0), Constant(8.0 * GIB)
@@ -97,7 +97,7 @@ PARSYNC = WorkloadSpec(
     ),
     notes=(
         "100,000 machines and 40,000 tasks a second, most shorter than ten seconds: Feng et al., ATC 2021 (abstract); "
-        "40 containers a job, machines, sizes, laws and that 70 % of the cell is taken by what stays are assumed",
+        "40 containers a job, machines, sizes, laws and that 60 % of the cell is taken by what stays are assumed",
     ),
 )
 
