@@ -29,6 +29,7 @@ class Event(IntEnum):
     SAMPLED = 14  # the load of every host was looked at
     SCHEDULER = 15  # a scheduler is there
     UNATTEMPTED = 16  # the run is over, and no scheduler had begun with this job
+    OVER_QUOTA = 17  # a job that alone is more than its user may ever have was turned away
 
 
 class Row(NamedTuple):

@@ -17,7 +17,7 @@ from policies.log import Event, Log
 from policies.placement import Placer
 from policies.requests import Group, Job, Task
 from policies.scheduling import Architecture, Dispatcher, Pending, Settings
-from policies.scheduling.world import Process
+from policies.scheduling.world import Process, Watcher
 from traces.hosts import HostEvent, Hosts
 from traces.trace import OPEN_ENDED, Arrival, Recorded, RunTime
 
@@ -114,9 +114,9 @@ class Tank:
         self._waiting: dict[Job, Waiting] = {}
         self._running: dict[Running, None] = {}
         self._will_end = 0  # how many of them have an end
-        self._all_arrived = False
+        self._all_arrived = self._all_hosts_changed = False
         self._over = self.env.event()
-        self._watchers: list[Callable[[str, Task, int], None]] = []
+        self._watchers: list[Watcher] = []
         self._dispatcher = Dispatcher(architecture, settings, placer, self.env, self, log)
 
     # -- before the run -------------------------------------------------------------------------------------
@@ -166,6 +166,8 @@ class Tank:
             levels=self.ledger.levels(),
             where=(hosts, counts),
         )
+        for watcher in self._watchers:
+            watcher.started("", job, task, hosts, counts)
 
     # -- the run --------------------------------------------------------------------------------------------
 
@@ -210,27 +212,37 @@ class Tank:
         self._end_if_over()
 
     def _end_if_over(self) -> None:
-        """End the run if it has no other end, and nothing that was submitted waits or will come to its end."""
-        if self._all_arrived and not self._waiting and not self._will_end and not self._over.triggered:
+        """End the run if it has no other end, and nothing will end, nor be tried any more."""
+        if self._all_arrived and not self._will_end and not self._over.triggered and self._nobody_tries():
             self._over.succeed()
+
+    def _nobody_tries(self) -> bool:
+        """Say whether nothing waits, or only for something to end, once nothing will."""
+        waiting = len(self._waiting)
+        return not waiting or (self._all_hosts_changed and waiting == self._dispatcher.dormant())
 
     def _submit(self, arrival: Arrival) -> None:
         job = arrival.job
-        for group in job.groups:
-            if not self._fits_on_some_host(group.task):
-                self._log.say(
-                    self.env.now,
-                    Event.INFEASIBLE,
-                    job=job.id,
-                    workload=job.workload,
-                    again=job.resubmission,
-                    tasks=job.tasks,
-                    remaining=job.tasks,
-                )
-                return
+        if not all(self._fits_on_some_host(group.task) for group in job.groups):
+            self._turn_away(job, Event.INFEASIBLE)
+            return
+        if self._dispatcher.over_quota(job):
+            self._turn_away(job, Event.OVER_QUOTA)
+            return
         pending = self._dispatcher.submit(job)
         self._waiting[job] = Waiting(pending, arrival.run_s, [0] * len(job.groups))
         self._say_of(pending, Event.SUBMITTED, tasks=pending.unplaced, remaining=pending.unplaced)
+
+    def _turn_away(self, job: Job, why: Event) -> None:
+        self._log.say(
+            self.env.now,
+            why,
+            job=job.id,
+            workload=job.workload,
+            again=job.resubmission,
+            tasks=job.tasks,
+            remaining=job.tasks,
+        )
 
     def _fits_on_some_host(self, task: Task) -> bool:
         fits = self._fits_somewhere.get(task)
@@ -262,14 +274,16 @@ class Tank:
             self._end_if_over()
         return self.env.event().succeed(outcome)
 
-    def watch(self, ended: Callable[[str, Task, int], None]) -> None:
-        """Have `ended(scheduler, task, count)` told of containers that end; prefilled ones have no scheduler."""
-        self._watchers.append(ended)
+    def watch(self, watcher: Watcher) -> None:
+        """Tell a watcher from now on; those that came first are told first."""
+        self._watchers.append(watcher)
 
     def give_up(self, pending: Pending) -> None:
         """Forget a job that nobody will try again to place."""
         del self._waiting[pending.job]
         self._say_of(pending, Event.ABANDONED, tasks=pending.unplaced, remaining=pending.unplaced)
+        for watcher in self._watchers:
+            watcher.given_up(pending)
         self._end_if_over()
 
     def _say_of(
@@ -310,6 +324,8 @@ class Tank:
             levels=self.ledger.levels(),
             where=(claims.hosts, claims.counts),
         )
+        for watcher in self._watchers:
+            watcher.started(pending.scheduler, job, claims.task, claims.hosts, claims.counts)
 
     def _run(self, running: Running) -> None:
         self._running[running] = None
@@ -343,8 +359,8 @@ class Tank:
             levels=self.ledger.levels(),
             where=(hosts, counts),
         )
-        for ended in self._watchers:
-            ended(running.scheduler, running.task, tasks)
+        for watcher in self._watchers:
+            watcher.ended(running.scheduler, job, running.task, hosts, counts)
 
     # -- hosts ----------------------------------------------------------------------------------------------
 
@@ -361,6 +377,9 @@ class Tank:
             self._log.say(self.env.now, what, host=event.host, levels=self.ledger.levels())
             if not event.alive:
                 self._lose(event.host)
+            for watcher in self._watchers:
+                watcher.hosts_changed()
+        self._all_hosts_changed = True
 
     def _lose(self, host: int) -> None:
         """End what runs on a host that went away."""
@@ -374,8 +393,8 @@ class Tank:
                 del self._running[running]
             self._leave(running, Event.KILLED, np.array([host]), counts)
             if self._options.restart_lost:
-                job = running.job
-                again = Job(job.id, self.env.now, job.workload, (Group(running.task, int(counts.sum())),), True)
+                job, lost = running.job, Group(running.task, int(counts.sum()))
+                again = Job(job.id, self.env.now, job.workload, (lost,), True, job.user, job.estimate_s)
                 self._submit(Arrival(again, (running.run_s,)))
 
     # -- looking --------------------------------------------------------------------------------------------
@@ -388,6 +407,7 @@ class Tank:
             np.divide(view.allocated, view.capacity, out=load, where=view.capacity > 0, casting="same_kind")
             self._log.say(self.env.now, Event.SAMPLED, seconds=every_s, where=load)
             tick(self.env.now)
+            self._end_if_over()  # a queue may have gone to sleep since the last container ended
             looks += 1
             if looks == 2 * SAMPLES:
                 # Every second look of the finer grid is on the coarser one.

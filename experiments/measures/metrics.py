@@ -102,7 +102,7 @@ class Metrics:
                 if row.scheduler:
                     tasks[event] += row.tasks
                     self._last_end_s = row.t_s
-            elif event is Event.SUBMITTED or event is Event.INFEASIBLE:
+            elif event is Event.SUBMITTED or event is Event.INFEASIBLE or event is Event.OVER_QUOTA:
                 jobs[event] += not row.again
                 tasks[event] += row.tasks
                 if self._first_s is None:
@@ -129,16 +129,17 @@ class Metrics:
     def result(self, horizon_s: float) -> dict[str, Metric]:
         """Give the metrics of a run that ended at `horizon_s`; by name, as in the README's table."""
         jobs, tasks = self._jobs, self._tasks
-        submitted = jobs[Event.SUBMITTED] + jobs[Event.INFEASIBLE]
+        turned_away = jobs[Event.INFEASIBLE] + jobs[Event.OVER_QUOTA]
         metrics: dict[str, Metric] = {
             "horizon_s": horizon_s,
-            "jobs_submitted": submitted,
+            "jobs_submitted": jobs[Event.SUBMITTED] + turned_away,
             "jobs_scheduled": self._scheduled,
             "jobs_pending": jobs[Event.SUBMITTED] - self._scheduled - jobs[Event.ABANDONED],
             "jobs_unattempted": jobs[Event.UNATTEMPTED],
             "jobs_abandoned": jobs[Event.ABANDONED],
-            "jobs_infeasible": jobs[Event.INFEASIBLE],
-            "tasks_submitted": tasks[Event.SUBMITTED] + tasks[Event.INFEASIBLE],
+            "jobs_infeasible": turned_away,
+            "jobs_over_quota": jobs[Event.OVER_QUOTA],
+            "tasks_submitted": tasks[Event.SUBMITTED] + tasks[Event.INFEASIBLE] + tasks[Event.OVER_QUOTA],
             "tasks_scheduled": tasks[Event.STARTED],
             "tasks_finished": tasks[Event.FINISHED],
             "tasks_killed": tasks[Event.KILLED],

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from policies.arrays import IntArray
-from policies.cell import Claims, Commit, Conflict
-from policies.scheduling.world import Process
+from policies.cell import Claims, ClusterView, Commit, Conflict
+from policies.scheduling.world import Cell, Process
 
 if TYPE_CHECKING:
     from policies.scheduling.scheduler import Pending, Scheduler
@@ -42,12 +42,17 @@ class Exclusive:
     def place(self, scheduler: Scheduler, pending: Pending) -> Process:
         """Try once to place what is left of a job."""
         yield scheduler.clock.timeout(scheduler.begin(pending))
-        view = scheduler.cell.snapshot()
-        transaction = scheduler.plan(pending, view if self.hosts is None else view.part(self.hosts))
+        room = scheduler.queue.room(pending, self.look(scheduler.cell))
+        transaction = scheduler.plan(pending, room)
         if worth_claiming(transaction, pending, self.commit):
             outcome = yield scheduler.cell.commit(pending, transaction, Conflict.FINE, self.commit)
             pending.granted(outcome)
         scheduler.settle(pending)
+
+    def look(self, cell: Cell) -> ClusterView:
+        """Give the scheduler's own part of the cell as it is now."""
+        view = cell.snapshot()
+        return view if self.hosts is None else view.part(self.hosts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from policies.cell import Claims, ClusterView, Outcome
 from policies.errors import UserError
@@ -13,6 +11,7 @@ from policies.log import Event, Log
 from policies.placement import Placer
 from policies.requests import Job
 from policies.scheduling.concurrency import Concurrency
+from policies.scheduling.queues import Queue
 from policies.scheduling.world import Cell, Clock, Process
 
 
@@ -48,38 +47,6 @@ class Pending:
         for claims in outcome.accepted:
             self.left[claims.group] -= claims.tasks
         self.unplaced -= outcome.placed
-
-
-class Fifo:
-    """Jobs that wait for a scheduler, first come first served."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._jobs: deque[Pending] = deque()
-        self._idle: Any = None
-
-    def put(self, pending: Pending) -> None:
-        """Let a job wait at the tail."""
-        if self._idle is not None:
-            waiting, self._idle = self._idle, None
-            waiting.succeed(pending)
-        else:
-            self._jobs.append(pending)
-
-    def take_all(self) -> list[Pending]:
-        """Take all jobs that wait, in their order."""
-        jobs = list(self._jobs)
-        self._jobs.clear()
-        return jobs
-
-    def get(self) -> Any:
-        """Give an event whose value is the next job."""
-        event = self._clock.event()
-        if self._jobs:
-            event.succeed(self._jobs.popleft())
-        else:
-            self._idle = event
-        return event
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +88,7 @@ class Patience:
     Attributes
     ----------
     retry_s : float
-        How long a job with containers left waits before it joins the tail of the queue again.
+        How long a job with containers left waits before it joins the queue again.
     fruitless : int
         A job of which not one container was placed is given up after more attempts than this.
     attempts : int
@@ -156,6 +123,8 @@ class Scheduler:
         How long it thinks about a job.
     patience : Patience
         How long it keeps trying.
+    queue : callable
+        Given the scheduler, gives the queue in which jobs wait for it.
     log : Log
         What it tells.
     """
@@ -169,25 +138,26 @@ class Scheduler:
         concurrency: Concurrency,
         decision_time: DecisionTime,
         patience: Patience,
+        queue: Callable[[Scheduler], Queue],
         log: Log,
     ) -> None:
         self.name = name
-        self.queue = Fifo(clock)
         self.clock, self.cell = clock, cell
-        self._placer, self._concurrency = placer, concurrency
-        self._decision_time, self._patience, self._log = decision_time, patience, log
+        self.concurrency, self.decision_time = concurrency, decision_time
+        self._placer, self._patience, self._log = placer, patience, log
+        self.queue = queue(self)
 
     def run(self) -> Process:
         """Take one job after another."""
         self._log.say(self.clock.now, Event.SCHEDULER, scheduler=self.name)
-        place = self._concurrency.place
+        place = self.concurrency.place
         while True:
             pending = yield self.queue.get()
             yield from place(self, pending)
 
     def begin(self, pending: Pending) -> float:
         """Begin to think about a job, and say for how many seconds."""
-        think_s = self._decision_time(pending)
+        think_s = self.decision_time(pending)
         pending.attempts += 1
         now, job = self.clock.now, pending.job
         self._log.say(

@@ -1,0 +1,317 @@
+"""EASY backfilling: jobs start in order of arrival, and later ones sooner where they delay nobody who was promised."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from math import inf
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from policies.arrays import FloatArray, IntArray
+from policies.cell import ClusterView
+from policies.requests import Group, Job, Task
+from policies.scheduling.concurrency import Exclusive
+from policies.scheduling.queues import Queue
+from policies.scheduling.world import Cell, Clock, Watcher
+
+if TYPE_CHECKING:
+    from policies.scheduling.scheduler import Pending, Scheduler
+
+
+class _Run:
+    """What runs of a job."""
+
+    __slots__ = ("parts", "tasks", "until_s")
+
+    def __init__(self, until_s: float) -> None:
+        self.until_s = until_s
+        self.tasks = 0
+        # What started and, as negative counts, what ended since: the sum is what runs.
+        self.parts: list[tuple[Task, IntArray, IntArray]] = []
+
+
+class Outlook(Watcher):
+    """What runs in a cell, and when its users expect it to end.
+
+    A container is expected to end `Job.estimate_s` after its start. One that runs longer is expected to end at any
+    moment; when one without an estimate will, nobody knows.
+
+    Parameters
+    ----------
+    clock, cell : Clock, Cell
+        The world, before anything runs in it.
+
+    Attributes
+    ----------
+    changes : int
+        Moves whenever what runs or a host changes.
+    """
+
+    def __init__(self, clock: Clock, cell: Cell) -> None:
+        self._clock, self._cell = clock, cell
+        self._runs: dict[Job, _Run] = {}
+        self._releases: tuple[FloatArray, IntArray, IntArray] | None = None
+        self.changes = 0
+        cell.watch(self)
+
+    def started(self, scheduler: str, job: Job, task: Task, hosts: IntArray, counts: IntArray) -> None:
+        """Expect an end."""
+        run = self._runs.get(job)
+        if run is None:
+            # All containers of a job start at once here: they are prefilled, or a gang.
+            until_s = inf if job.estimate_s is None else self._clock.now + job.estimate_s
+            run = self._runs[job] = _Run(until_s)
+        run.parts.append((task, hosts, counts))
+        run.tasks += int(counts.sum())
+        self.hosts_changed()
+
+    def ended(self, scheduler: str, job: Job, task: Task, hosts: IntArray, counts: IntArray) -> None:
+        """Expect it no more."""
+        run = self._runs[job]
+        run.parts.append((task, hosts, -counts))
+        run.tasks -= int(counts.sum())
+        if not run.tasks:
+            del self._runs[job]
+        self.hosts_changed()
+
+    def hosts_changed(self) -> None:
+        """Look anew."""
+        self.changes += 1
+        self._releases = None
+
+    def ends_s(self) -> FloatArray:
+        """Give the different times at which something is expected to end, ascending, ``inf`` where nobody knows."""
+        return np.unique(self._sorted()[0])
+
+    def released(self, by_s: float) -> IntArray:
+        """Give what will have come back by some time, shape (n_resources, n_hosts)."""
+        at_s, hosts, amounts = self._sorted()
+        some = int(at_s.searchsorted(by_s, side="right"))
+        back = np.zeros_like(self._cell.snapshot().free)
+        for row, amount in zip(back, amounts, strict=True):
+            np.add.at(row, hosts[:some], amount[:some])
+        return back
+
+    def _sorted(self) -> tuple[FloatArray, IntArray, IntArray]:
+        """Give when, on which host, both of shape (m,), and how much will come back, shape (n_resources, m)."""
+        if self._releases is None:
+            view = self._cell.snapshot()
+            at_s, hosts, amounts = (
+                [np.empty(0)],
+                [np.empty(0, np.int64)],
+                [np.empty((len(view.resources), 0), np.int64)],
+            )
+            for run in self._runs.values():
+                for task, where, counts in run.parts:
+                    need = view.need(task)
+                    assert need is not None, "what runs asks for what no host has"
+                    at_s.append(np.full(where.size, run.until_s))
+                    hosts.append(where)
+                    amounts.append(need * counts)
+            times = np.concatenate(at_s)
+            order = times.argsort(kind="stable")
+            self._releases = times[order], np.concatenate(hosts)[order], np.concatenate(amounts, axis=1)[:, order]
+        return self._releases
+
+
+class Promise(NamedTuple):
+    """When a job can start at the latest, if nothing runs longer than expected.
+
+    Attributes
+    ----------
+    at_s : float
+        The time; ``inf`` where nobody knows when what is in its way ends.
+    beside : ndarray of int, shape (n_resources, n_hosts)
+        What will be free then beside the job, per row of the view it was promised on.
+    """
+
+    at_s: float
+    beside: IntArray
+
+
+def promise(groups: Sequence[Group], view: ClusterView, outlook: Outlook) -> Promise | None:
+    """Find the earliest time at which a whole job fits, host by host, by what is expected to end.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+        The containers of the job. Unlike ones are fitted in one after the other, each wherever there is room: where
+        only a cleverer packing would do, the time is a later one.
+    view : ClusterView
+        The hosts it may have, as they are now.
+    outlook : Outlook
+        What is expected.
+
+    Returns
+    -------
+    Promise or None
+        None if the job does not fit even when everything has ended.
+    """
+    ends_s = outlook.ends_s()
+
+    def when(number: int) -> ClusterView:
+        """Give the view once so many of `ends_s` have passed."""
+        if not number:
+            return view
+        return view.with_free(view.free + outlook.released(ends_s[number - 1]).take(view.index, axis=1))
+
+    first = bisect_left(range(ends_s.size + 1), True, key=lambda number: fits(groups, when(number)))
+    if first > ends_s.size:
+        return None
+    packed = _packed(groups, when(first), view)
+    assert packed is not None, "what fits can be packed"
+    return Promise(float(ends_s[first - 1]) if first else -inf, packed.free)
+
+
+def fits(groups: Sequence[Group], view: ClusterView) -> bool:
+    """Say whether all containers of a job fit; see `promise` for unlike ones."""
+    if len(groups) == 1:
+        return int(view.slots(groups[0].task).sum()) >= groups[0].count
+    return _packed(groups, view, view) is not None
+
+
+def _packed(groups: Sequence[Group], view: ClusterView, now: ClusterView) -> ClusterView | None:
+    """Give the view with a whole job in it, first on the hosts that have least room now; None if it does not fit.
+
+    What is free now is the room for jobs that overtake, so as little as possible of it is promised away.
+    """
+    for task, count in groups:
+        slots = view.slots(task)
+        order = now.slots(task).argsort(kind="stable")
+        ordered = slots[order]
+        counts = np.empty_like(slots)
+        counts[order] = np.clip(count - (ordered.cumsum() - ordered), 0, ordered)
+        if counts.sum() < count:
+            return None
+        view = view.after(task, slice(None), counts)
+    return view
+
+
+class Backfill(Queue, Watcher):
+    """Jobs start in order of arrival; a later one goes first if it does not delay the first one that has to wait.
+
+    The first job that does not fit is promised the earliest time at which it will, by what is expected to end. A
+    later job may start now if by its own estimate it ends before, or on room that will be left beside the promised
+    job. A job without an estimate has only the latter. Where nobody knows when the promised job can start, because
+    something without an estimate is in its way, room is kept for it all the same.
+
+    Notes
+    -----
+    Lifka, "The ANL/IBM SP scheduling system", JSSPP 1995; Mu'alem and Feitelson, IEEE TPDS 12(6), 2001. There,
+    processors are alike, and the job keeps any of them; here it keeps room on certain hosts, chosen anew whenever
+    something changes. Only jobs that fit are given to the scheduler, so waiting costs neither its time nor
+    anybody's patience. Deciding takes time that is not in the promise: a job may find its scheduler busy with
+    another. A job that cannot fit on all the hosts together is promised nothing, and holds nobody up.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+        Whose queue it is. Nobody else claims on its hosts, and it places whole jobs.
+    outlook : Outlook
+        What is expected in its cell.
+    """
+
+    def __init__(self, scheduler: Scheduler, outlook: Outlook) -> None:
+        assert isinstance(scheduler.concurrency, Exclusive), "where others claim, no room can be promised"
+        self._look, self._cell = scheduler.concurrency.look, scheduler.cell
+        self._clock, self._think_s, self._outlook = scheduler.clock, scheduler.decision_time, outlook
+        self._line: dict[Pending, None] = {}  # in order of arrival, until they are placed or given up
+        self._away: set[Pending] = set()  # those of them that the scheduler has, or will try again
+        self._last: Pending | None = None
+        self._idle: Any = None
+        self._promised: tuple[Pending, int, Promise | None] | None = None
+        self._cell.watch(self)
+
+    def put(self, pending: Pending) -> None:
+        """Let a job wait at the tail, or where it was if it is to be tried again."""
+        self._line.setdefault(pending)
+        self._away.discard(pending)
+        self._wake()
+
+    def get(self) -> Any:
+        """Give an event whose value is the next job that may start."""
+        if self._last is not None and not self._last.unplaced:
+            self._forget(self._last)
+        event = self._idle = self._clock.event()
+        self._wake()
+        return event
+
+    def take_all(self, taken: Pending) -> list[Pending]:
+        """Take no other job: each has to wait for its turn."""
+        return [taken]
+
+    def dormant(self) -> int:
+        """Say how many jobs nobody will try before something ends or a host changes."""
+        return 0 if self._idle is None or self._away else len(self._line)
+
+    def ended(self, scheduler: str, job: Job, task: Task, hosts: IntArray, counts: IntArray) -> None:
+        """See who fits now."""
+        self._wake()
+
+    def hosts_changed(self) -> None:
+        """See who fits now."""
+        self._wake()
+
+    def given_up(self, pending: Pending) -> None:
+        """Promise it nothing any more."""
+        if pending in self._line:
+            self._forget(pending)
+
+    def room(self, pending: Pending, view: ClusterView) -> ClusterView:
+        """Give what a job may have now beside the job that was promised before it."""
+        for other in self._line:
+            if other is pending:
+                break
+            promised = self._promise(other, view)
+            if promised is not None:
+                return self._beside(pending, view, promised, 0.0)
+        return view
+
+    def _forget(self, pending: Pending) -> None:
+        del self._line[pending]
+        self._away.discard(pending)
+
+    def _wake(self) -> None:
+        if self._idle is None or len(self._line) == len(self._away):
+            return
+        chosen = self._choose()
+        if chosen is not None:
+            waiting, self._idle, self._last = self._idle, None, chosen
+            self._away.add(chosen)
+            waiting.succeed(chosen)
+
+    def _choose(self) -> Pending | None:
+        view = self._look(self._cell)
+        promised: Promise | None = None
+        # Equal jobs fit or do not fit alike, and a queue that is long is full of equal jobs.
+        too_big: set[tuple[bool, tuple[Group, ...]]] = set()
+        for pending in self._line:
+            groups = pending.job.groups
+            there = pending not in self._away
+            if promised is None:
+                if there and fits(groups, view):
+                    return pending
+                promised = self._promise(pending, view)
+            elif there:
+                room = self._beside(pending, view, promised, self._think_s(pending))
+                kind = room is view, groups
+                if kind not in too_big:
+                    if fits(groups, room):
+                        return pending
+                    too_big.add(kind)
+        return None
+
+    def _promise(self, pending: Pending, view: ClusterView) -> Promise | None:
+        changes = self._outlook.changes
+        if self._promised is None or self._promised[:2] != (pending, changes):
+            self._promised = pending, changes, promise(pending.job.groups, view, self._outlook)
+        return self._promised[2]
+
+    def _beside(self, pending: Pending, view: ClusterView, promised: Promise, think_s: float) -> ClusterView:
+        """Give the view that a job may use if it starts `think_s` from now."""
+        estimate_s = pending.job.estimate_s
+        if estimate_s is not None and self._clock.now + think_s + estimate_s <= promised.at_s < inf:
+            return view
+        return view.with_free(np.minimum(view.free, promised.beside))
