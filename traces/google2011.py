@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -74,7 +74,7 @@ _MACHINE_RANK = np.array([1, 0, 2], dtype=np.int8)
 _TASK_EVENT = np.dtype(
     [
         ("time", "i8"), ("job", "i8"), ("index", "i4"), ("machine", "i8"), ("event", "i1"), ("priority", "i2"),
-        ("cpu", "i8"), ("memory", "i8"), ("disk", "?"), ("apart", "?"),
+        ("cpu", "i8"), ("memory", "i8"), ("user", "i4"), ("disk", "?"), ("apart", "?"),
     ]
 )  # fmt: skip
 _MACHINE_EVENT = np.dtype([("time", "i8"), ("machine", "i8"), ("event", "i1"), ("cpu", "i8"), ("memory", "i8")])
@@ -83,7 +83,7 @@ _MACHINE_EVENT = np.dtype([("time", "i8"), ("machine", "i8"), ("event", "i1"), (
 _LIFE = np.dtype(
     [
         ("job", "i8"), ("index", "i4"), ("machine", "i8"), ("submit", "i8"), ("run_s", "f8"), ("cpu", "i8"),
-        ("memory", "i8"), ("priority", "i2"), ("running", "?"), ("again", "?"),
+        ("memory", "i8"), ("priority", "i2"), ("user", "i4"), ("running", "?"), ("again", "?"),
     ]
 )  # fmt: skip
 
@@ -170,15 +170,17 @@ class Google2011(Trace):
         self.rejects.begin()
         odd: Odd = Counter()
         machine_events = self._read(machine_parts, MACHINE_COLUMNS, _machine_rows, _MACHINE_EVENT, odd)
-        task_events = self._read(task_parts, TASK_COLUMNS, _task_rows, _TASK_EVENT, odd)
+        users: dict[str, int] = {}
+        task_rows = partial(_task_rows, users=users)
+        task_events = self._read(task_parts, TASK_COLUMNS, task_rows, _TASK_EVENT, odd)
         end_s = float(task_events["time"].max(initial=0)) / SECOND_US
         hosts = _hosts(machine_events, odd)
         lives = _lives(_in_order(task_events, odd), odd)
-        running = lives["running"]
+        running, names = lives["running"], list(users)
         made = _Recording(
             hosts,
-            _prefill(lives[running], hosts, odd),
-            _arrivals(lives[~running], np.unique(lives["job"][running]), odd),
+            _prefill(lives[running], hosts, names, odd),
+            _arrivals(lives[~running], np.unique(lives["job"][running]), names, odd),
             end_s,
         )
         self._notes = [*_which(task_parts), *(f"{text}: {count:,}" for text, count in odd.items() if count)]
@@ -289,7 +291,14 @@ def _rows(columns: Mapping[str, NDArray[Any]], good: Ints, dtype: np.dtype[Any])
     return rows
 
 
-def _task_rows(batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
+def _codes(batch: Batch, name: str, known: dict[str, int]) -> Ints:
+    """Give a column of text as numbers, those of `known`, which learns what it does not know."""
+    column = batch.columns[name].dictionary_encode("encode")
+    numbers = [known.setdefault(value or "", len(known)) for value in column.dictionary.to_pylist()]
+    return np.array(numbers, dtype=np.int64)[column.indices.to_numpy(zero_copy_only=False)]
+
+
+def _task_rows(batch: Batch, rejects: Rejects, odd: Odd, users: dict[str, int]) -> Rows:
     cores = REFERENCE_CORES * MILLI
     columns = {
         "time": _time(batch),
@@ -300,6 +309,7 @@ def _task_rows(batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
         "priority": _whole(batch, "priority", 2**15),
         "cpu": _amount(batch, "CPU request", cores),
         "memory": _amount(batch, "memory request", REFERENCE_MEMORY_BYTES),
+        "user": _codes(batch, "user", users),
         "disk": _amount(batch, "disk space request", 1) > 0,
         "apart": _whole(batch, "different-machines restriction", 2, optional=True) > 0,
     }
@@ -425,7 +435,7 @@ def _lives(events: Rows, odd: Odd) -> Rows:
     asked = np.where(scheduled, rows[start], rows[begin + 1] - 1)
 
     lives = np.empty(begin.size, dtype=_LIFE)
-    for name in ("job", "index", "machine", "priority"):
+    for name in ("job", "index", "machine", "priority", "user"):
         lives[name] = events[name][asked]
     lives["submit"] = time[begin]
     lives["run_s"] = np.where(ended, (time[end] - time[start]) / SECOND_US, OPEN_ENDED)
@@ -470,7 +480,7 @@ def _last_given(column: Ints, first: Ints, last: Ints) -> Ints:
     return np.where(given >= first, column[given], _NONE)
 
 
-def _prefill(lives: Rows, hosts: Hosts, odd: Odd) -> list[Recorded]:
+def _prefill(lives: Rows, hosts: Hosts, users: list[str], odd: Odd) -> list[Recorded]:
     """Put what runs at time 0 on its machines."""
     row_of = {int(name): row for row, name in enumerate(hosts.names)}
     row = np.array([row_of.get(machine, -1) for machine in lives["machine"].tolist()], dtype=np.int64)
@@ -481,15 +491,19 @@ def _prefill(lives: Rows, hosts: Hosts, odd: Odd) -> list[Recorded]:
     lives, row = lives[there], row[there]
     groups = _Groups(lives, _changes(lives["job"]))
     return [
-        Recorded(str(job), _workload(task.priority), task, row[members], run_s)
-        for job, (task, _), members, run_s in zip(
-            lives["job"][groups.first].tolist(), groups.groups, groups.members, groups.run_s, strict=True
+        Recorded(str(job), _workload(task.priority), task, row[members], run_s, users[user])
+        for job, user, (task, _), members, run_s in zip(
+            *(lives[name][groups.first].tolist() for name in ("job", "user")),
+            groups.groups,
+            groups.members,
+            groups.run_s,
+            strict=True,
         )
     ]
 
 
-def _arrivals(lives: Rows, ran: Ints, odd: Odd) -> list[Arrival]:
-    """Make jobs of what is submitted; those of `ran` run at time 0 already."""
+def _arrivals(lives: Rows, ran: Ints, users: list[str], odd: Odd) -> list[Arrival]:
+    """Make jobs of what is submitted, each of its first container's user; those of `ran` run at time 0 already."""
     lives = lives[np.lexsort((lives["index"], lives["submit"], lives["again"], lives["job"]))]
     begins = _changes(lives["job"]) | _changes(lives["again"])
     begins[1:] |= np.diff(lives["submit"]) > TOGETHER_US
@@ -504,15 +518,14 @@ def _arrivals(lives: Rows, ran: Ints, odd: Odd) -> list[Arrival]:
     # A job stands with its first submission first, unless it runs at time 0.
     resubmission = ~_changes(head["job"]) | np.isin(head["job"], ran)
     order = np.argsort(head["submit"], kind="stable")  # at one time by job, its first submission first
-    columns = [column[order].tolist() for column in (head["job"], head["submit"], resubmission, starts, ends)]
+    columns = (head["job"], head["submit"], head["user"], resubmission, starts, ends)
     arrivals = []
-    for job, submit, again, start, end in zip(*columns, strict=True):
+    for job, submit, user, again, start, end in zip(*(column[order].tolist() for column in columns), strict=True):
         unlike = tuple(groups.groups[start:end])
         # The most important part speaks for a job whose parts differ.
         workload = _workload(max(task.priority for task, _ in unlike))
-        arrivals.append(
-            Arrival(Job(str(job), submit / SECOND_US, workload, unlike, again), tuple(groups.run_s[start:end]))
-        )
+        whole = Job(str(job), submit / SECOND_US, workload, unlike, again, users[user])
+        arrivals.append(Arrival(whole, tuple(groups.run_s[start:end])))
     return arrivals
 
 

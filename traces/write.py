@@ -25,7 +25,7 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet")
 #: Rows that are held before they are written.
 _ROWS_AT_ONCE = 2**14
 
-_Row = tuple[str, float, str, int, float, float, int, float, int]
+_Row = tuple[str, float, str, int, float, float, int, float, int, str, float | None]
 
 
 def write_native(arrivals: Iterable[Arrival], path: Path) -> int:
@@ -77,8 +77,8 @@ def write_native(arrivals: Iterable[Arrival], path: Path) -> int:
 
 def _rows(arrival: Arrival, path: Path) -> Iterator[_Row]:
     job = arrival.job
-    for name in (job.id, job.workload):
-        if not name or not {"\n", "\r", "\0"}.isdisjoint(name):
+    for name, must in ((job.id, True), (job.workload, True), (job.user, False)):
+        if (must and not name) or not {"\n", "\r", "\0"}.isdisjoint(name):
             raise UserError(f"{path}: the native format has no way to write the name {name!r}")
     for (task, count), run_s in zip(job.groups, arrival.run_s, strict=True):
         cpu_milli, memory_bytes, gpu_milli = task.need
@@ -86,7 +86,7 @@ def _rows(arrival: Arrival, path: Path) -> Iterator[_Row]:
         for duration_s, tasks in zip(durations_s, counts, strict=True):
             yield (
                 job.id, float(job.submit_s), job.workload, int(tasks), float(duration_s),
-                cpu_milli / MILLI, memory_bytes, gpu_milli / GPU_MILLI, task.priority,
+                cpu_milli / MILLI, memory_bytes, gpu_milli / GPU_MILLI, task.priority, job.user, job.estimate_s,
             )  # fmt: skip
 
 
@@ -105,6 +105,7 @@ def _parquet(part: Path, stack: ExitStack) -> Callable[[list[_Row]], object]:
     import pyarrow.parquet as pq
 
     whole, real, text = pa.int64(), pa.float64(), pa.string()
-    schema = pa.schema(list(zip(COLUMNS, (text, real, text, whole, real, real, whole, real, whole), strict=True)))
+    types = (text, real, text, whole, real, real, whole, real, whole, text, real)
+    schema = pa.schema(list(zip(COLUMNS, types, strict=True)))
     writer = stack.enter_context(pq.ParquetWriter(part, schema))
     return lambda rows: writer.write_table(pa.table(list(zip(*rows, strict=True)), schema=schema))

@@ -29,6 +29,7 @@ from traces.formats import open_trace
 from traces.hosts import Hosts, read_hosts, uniform
 from traces.rejects import OnBadRow, Rejects
 from traces.trace import Trace
+from traces.units import MILLI
 
 Progress = Callable[[float], None]
 
@@ -98,6 +99,8 @@ def settings_of(study: Study) -> Settings:
         decision_time=DecisionTime(study.t_job_s, study.t_task_s),
         conflict=Conflict(study.conflict),
         commit=Commit(study.commit),
+        queue=choices.queue(study.queue),
+        quotas={user: round(cores * MILLI) for user, cores in (study.quotas or {}).items()},
     )
 
 
@@ -196,8 +199,9 @@ def simulate(
 def _refuse_empty(study: Study, metrics: dict[str, Metric]) -> None:
     if not metrics["tasks_submitted"]:
         raise UserError(f"{study.trace}: not one job was submitted in the time looked at")
+    quota = " and into its user's quota" if study.quotas else ""
     if metrics["jobs_submitted"] and metrics["jobs_infeasible"] == metrics["jobs_submitted"]:
-        raise UserError(f"{study.trace}: none of its {metrics['jobs_submitted']} jobs fits on any of the hosts")
+        raise UserError(f"{study.trace}: none of its {metrics['jobs_submitted']} jobs fits on any of the hosts{quota}")
 
 
 def _calm_garbage_collector() -> None:
