@@ -222,6 +222,20 @@ def test_what_runs_from_the_beginning_is_expected_to_end_too():
     assert starts(replay(TEXTBOOK[1:], "backfill", prefill=[recorded]))["head"] == 10.0
 
 
+def test_what_ended_of_a_job_is_not_expected_to_end_again():
+    # Of `uneven` a core comes back at 2 and another at 10, so `head` has to wait for `other`, and `later` has time.
+    uneven = Job("uneven", 0.0, "batch", (Group(Task(Resources(1000, 1)), 2),), estimate_s=10.0)
+    jobs = [
+        Arrival(uneven, (np.array([2.0, 10.0]),)),
+        arrival("other", 0.0, cores=2, run_s=20.0, estimate_s=nan),
+        arrival("head", 1.0, cores=3, estimate_s=nan),
+        arrival("later", 3.0, run_s=10.0, estimate_s=nan),
+    ]
+    begun = starts(replay(jobs, "backfill"))
+
+    assert (begun["head"], begun["later"]) == (20.0, 3.0)
+
+
 def test_waiting_for_a_promised_time_costs_neither_thought_nor_patience():
     jobs = [arrival("long", 0.0, cores=3, run_s=5000.0, estimate_s=nan), arrival("head", 1.0, cores=4)]
     rows = replay(jobs, "backfill", decision_time=SECOND)
