@@ -46,15 +46,15 @@ def write_native(arrivals: Iterable[Arrival], path: Path) -> int:
     Raises
     ------
     UserError
-        If the suffix is none of the three, or a job's name cannot be read back (it is empty or has a line end or a
-        NUL in it).
+        If the suffix is none of the three, or the name of a job, its workload or its user cannot be read back (it has
+        a line end or a NUL in it, or one of the first two is empty).
 
     Notes
     -----
     Containers of a job that differ, in what they ask for or in how long they run, become rows of their own with the
     same job and submission time. Numbers are written with all their digits: what is read back is equal. What the
     native format has no words for is lost: machines, containers that run at the beginning, and which job is a
-    resubmission; and two jobs of one name, workload and submission time in a row are read back as one.
+    resubmission; and two jobs of one name, workload, user and submission time in a row are read back as one.
     """
     if not path.name.endswith(SUFFIXES):
         raise UserError(f"{path}: cannot tell the format from the name; it ends in {', '.join(SUFFIXES)}")

@@ -185,6 +185,22 @@ def test_a_later_job_may_run_beside_the_one_that_waits():
     assert starts(replay(jobs, "backfill", n=2)) == {"a": 0, "b": 0, "head": 10, "beside": 2, "unknown": 3}
 
 
+def test_unlike_containers_of_a_job_are_promised_one_time():
+    # Two hosts of four cores: three of the one are taken until 10, four of the other until 20.
+    head = Job("head", 1.0, "batch", (Group(Task(Resources(4000, 1)), 1), Group(Task(Resources(2000, 1)), 2)))
+    jobs = [
+        arrival("a", 0.0, cores=3, run_s=10.0, estimate_s=nan),
+        arrival("b", 0.0, cores=4, run_s=20.0, estimate_s=nan),
+        Arrival(head, (5.0, 5.0)),
+        arrival("late", 2.0, run_s=19.0, estimate_s=nan),
+        arrival("short", 3.0, run_s=17.0, estimate_s=nan),
+    ]
+    rows = replay(jobs, "backfill", n=2)
+
+    assert [row.t_s for row in rows if row.event is Event.STARTED and row.job == "head"] == [20.0, 20.0]
+    assert (starts(rows)["short"], starts(rows)["late"]) == (3.0, 25.0)
+
+
 def test_a_job_without_an_estimate_overtakes_only_beside_the_one_that_waits():
     jobs = [*TEXTBOOK[:3], arrival("unknown", 3.0, cores=1, run_s=5.0)]
 
