@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -130,15 +129,43 @@ class Promise(NamedTuple):
     at_s: float
     beside: IntArray
 
+    def room(self, view: ClusterView) -> ClusterView:
+        """Give what others may have for as long as they like."""
+        return view.with_free(np.minimum(view.free, self.beside))
 
-def promise(groups: Sequence[Group], view: ClusterView, outlook: Outlook) -> Promise | None:
+
+class Room:
+    """A view that many jobs are held against: how many of a kind of container fit is counted once.
+
+    Unlike containers of a job are fitted in one after the other, each wherever there is room: some jobs that only a
+    cleverer packing would fit in are said not to fit.
+    """
+
+    def __init__(self, view: ClusterView) -> None:
+        self._view = view
+        self._slots: dict[Task, int] = {}
+        self._unlike: dict[tuple[Group, ...], bool] = {}
+
+    def fits(self, groups: tuple[Group, ...]) -> bool:
+        """Say whether all containers of a job fit."""
+        if len(groups) > 1:
+            if groups not in self._unlike:
+                self._unlike[groups] = _packed(groups, self._view, self._view) is not None
+            return self._unlike[groups]
+        task, count = groups[0]
+        slots = self._slots.get(task)
+        if slots is None:
+            slots = self._slots[task] = int(self._view.slots(task).sum())
+        return slots >= count
+
+
+def promise(groups: tuple[Group, ...], view: ClusterView, outlook: Outlook) -> Promise | None:
     """Find the earliest time at which a whole job fits, host by host, by what is expected to end.
 
     Parameters
     ----------
-    groups : sequence of Group
-        The containers of the job. Unlike ones are fitted in one after the other, each wherever there is room: where
-        only a cleverer packing would do, the time is a later one.
+    groups : tuple of Group
+        The containers of the job; see `Room` for unlike ones.
     view : ClusterView
         The hosts it may have, as they are now.
     outlook : Outlook
@@ -157,7 +184,7 @@ def promise(groups: Sequence[Group], view: ClusterView, outlook: Outlook) -> Pro
             return view
         return view.with_free(view.free + outlook.released(ends_s[number - 1]).take(view.index, axis=1))
 
-    first = bisect_left(range(ends_s.size + 1), True, key=lambda number: fits(groups, when(number)))
+    first = bisect_left(range(ends_s.size + 1), True, key=lambda number: Room(when(number)).fits(groups))
     if first > ends_s.size:
         return None
     packed = _packed(groups, when(first), view)
@@ -165,14 +192,7 @@ def promise(groups: Sequence[Group], view: ClusterView, outlook: Outlook) -> Pro
     return Promise(float(ends_s[first - 1]) if first else -inf, packed.free)
 
 
-def fits(groups: Sequence[Group], view: ClusterView) -> bool:
-    """Say whether all containers of a job fit; see `promise` for unlike ones."""
-    if len(groups) == 1:
-        return int(view.slots(groups[0].task).sum()) >= groups[0].count
-    return _packed(groups, view, view) is not None
-
-
-def _packed(groups: Sequence[Group], view: ClusterView, now: ClusterView) -> ClusterView | None:
+def _packed(groups: tuple[Group, ...], view: ClusterView, now: ClusterView) -> ClusterView | None:
     """Give the view with a whole job in it, first on the hosts that have least room now; None if it does not fit.
 
     What is free now is the room for jobs that overtake, so as little as possible of it is promised away.
@@ -266,7 +286,7 @@ class Backfill(Queue, Watcher):
                 break
             promised = self._promise(other, view)
             if promised is not None:
-                return self._beside(pending, view, promised, 0.0)
+                return view if self._ends_before(promised, pending, 0.0) else promised.room(view)
         return view
 
     def _forget(self, pending: Pending) -> None:
@@ -284,23 +304,20 @@ class Backfill(Queue, Watcher):
 
     def _choose(self) -> Pending | None:
         view = self._look(self._cell)
+        now = Room(view)
         promised: Promise | None = None
-        # Equal jobs fit or do not fit alike, and a queue that is long is full of equal jobs.
-        too_big: set[tuple[bool, tuple[Group, ...]]] = set()
         for pending in self._line:
-            groups = pending.job.groups
-            there = pending not in self._away
+            there = pending not in self._away and now.fits(pending.job.groups)
             if promised is None:
-                if there and fits(groups, view):
+                if there:
                     return pending
                 promised = self._promise(pending, view)
-            elif there:
-                room = self._beside(pending, view, promised, self._think_s(pending))
-                kind = room is view, groups
-                if kind not in too_big:
-                    if fits(groups, room):
-                        return pending
-                    too_big.add(kind)
+                if promised is not None:
+                    beside = Room(promised.room(view))
+            elif there and (
+                self._ends_before(promised, pending, self._think_s(pending)) or beside.fits(pending.job.groups)
+            ):
+                return pending
         return None
 
     def _promise(self, pending: Pending, view: ClusterView) -> Promise | None:
@@ -309,9 +326,7 @@ class Backfill(Queue, Watcher):
             self._promised = pending, changes, promise(pending.job.groups, view, self._outlook)
         return self._promised[2]
 
-    def _beside(self, pending: Pending, view: ClusterView, promised: Promise, think_s: float) -> ClusterView:
-        """Give the view that a job may use if it starts `think_s` from now."""
+    def _ends_before(self, promised: Promise, pending: Pending, think_s: float) -> bool:
+        """Say whether a job that starts `think_s` from now is expected to end before a promise is due."""
         estimate_s = pending.job.estimate_s
-        if estimate_s is not None and self._clock.now + think_s + estimate_s <= promised.at_s < inf:
-            return view
-        return view.with_free(np.minimum(view.free, promised.beside))
+        return estimate_s is not None and self._clock.now + think_s + estimate_s <= promised.at_s < inf
