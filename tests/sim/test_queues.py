@@ -185,6 +185,17 @@ def test_a_later_job_may_run_beside_the_one_that_waits():
     assert starts(replay(jobs, "backfill", n=2)) == {"a": 0, "b": 0, "head": 10, "beside": 2, "unknown": 3}
 
 
+def test_room_is_promised_where_there_is_none_now():
+    # At 10 the head fits on the second host alone, so what is free on the first is anybody's.
+    jobs = [
+        arrival("b", 0.0, cores=2, run_s=50.0, estimate_s=nan),
+        arrival("a", 0.0, cores=4, run_s=10.0, estimate_s=nan),
+        arrival("head", 1.0, cores=2, tasks=2, estimate_s=nan),
+        arrival("beside", 2.0, cores=2, run_s=1000.0, estimate_s=nan),
+    ]
+    assert starts(replay(jobs, "backfill", n=2)) == {"b": 0, "a": 0, "head": 10, "beside": 2}
+
+
 def test_unlike_containers_of_a_job_are_promised_one_time():
     # Two hosts of four cores: three of the one are taken until 10, four of the other until 20.
     head = Job("head", 1.0, "batch", (Group(Task(Resources(4000, 1)), 1), Group(Task(Resources(2000, 1)), 2)))
