@@ -31,6 +31,7 @@ class Event(IntEnum):
     UNATTEMPTED = 16  # the run is over, and no scheduler had begun with this job
     PREEMPTED = 17  # containers were ended to make room for more important ones
     HOST_RELABELLED = 18  # attributes of a host changed
+    OVER_QUOTA = 19  # a job that alone is more than its user may ever have was turned away
 
 
 class Row(NamedTuple):

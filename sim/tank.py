@@ -18,7 +18,7 @@ from policies.log import Event, Log
 from policies.placement import Placer
 from policies.requests import Group, Job, Task
 from policies.scheduling import Architecture, Dispatcher, Pending, Settings
-from policies.scheduling.world import Process
+from policies.scheduling.world import Process, Watcher
 from traces.hosts import HostEvent, Hosts
 from traces.trace import OPEN_ENDED, Arrival, Recorded, RunTime
 
@@ -123,9 +123,9 @@ class Tank:
         # Who is on each host, and how many, in the order in which they came; kept only where some may have to go.
         self._on: list[dict[Running, int]] | None = None if gap is None else [{} for _ in range(len(hosts))]
         self._will_end = 0  # how many of them have an end
-        self._all_arrived = False
+        self._all_arrived = self._all_hosts_changed = False
         self._over = self.env.event()
-        self._watchers: list[Callable[[str, Task, int], None]] = []
+        self._watchers: list[Watcher] = []
         self._dispatcher = Dispatcher(architecture, settings, placer, self.env, self, log)
 
     # -- before the run -------------------------------------------------------------------------------------
@@ -178,6 +178,8 @@ class Tank:
             levels=self.ledger.levels(),
             where=(hosts, counts),
         )
+        for watcher in self._watchers:
+            watcher.started("", job, task, hosts, counts)
 
     # -- the run --------------------------------------------------------------------------------------------
 
@@ -222,29 +224,40 @@ class Tank:
         self._end_if_over()
 
     def _end_if_over(self) -> None:
-        """End the run if it has no other end, and nothing that was submitted waits or will come to its end."""
-        if self._all_arrived and not self._waiting and not self._will_end and not self._over.triggered:
+        """End the run if it has no other end, and nothing will end, nor be tried any more."""
+        if self._all_arrived and not self._will_end and not self._over.triggered and self._nobody_tries():
             self._over.succeed()
+
+    def _nobody_tries(self) -> bool:
+        """Say whether nothing waits, or only for something to end, once nothing will."""
+        waiting = len(self._waiting)
+        return not waiting or (self._all_hosts_changed and waiting == self._dispatcher.dormant())
 
     def _submit(self, arrival: Arrival) -> None:
         job = arrival.job
         for group in job.groups:
             if not self._fits_on_some_host(group.task):
-                self._log.say(
-                    self.env.now,
-                    Event.INFEASIBLE,
-                    job=job.id,
-                    workload=job.workload,
-                    again=job.resubmission,
-                    tasks=job.tasks,
-                    remaining=job.tasks,
-                )
+                self._turn_away(job, Event.INFEASIBLE)
                 return
+        if self._dispatcher.over_quota(job):
+            self._turn_away(job, Event.OVER_QUOTA)
+            return
         as_requested_s = 0.0 if job.mapreduce is None else _as_requested_s(arrival)
         pending = self._dispatcher.submit(job)
         self._waiting[job] = Waiting(pending, arrival.run_s, [0] * len(job.groups))
         self._say_of(
             pending, Event.SUBMITTED, tasks=pending.unplaced, remaining=pending.unplaced, seconds=as_requested_s
+        )
+
+    def _turn_away(self, job: Job, why: Event) -> None:
+        self._log.say(
+            self.env.now,
+            why,
+            job=job.id,
+            workload=job.workload,
+            again=job.resubmission,
+            tasks=job.tasks,
+            remaining=job.tasks,
         )
 
     def _fits_on_some_host(self, task: Task) -> bool:
@@ -280,14 +293,16 @@ class Tank:
             self._end_if_over()
         return self.env.event().succeed(outcome)
 
-    def watch(self, ended: Callable[[str, Task, int], None]) -> None:
-        """Have `ended(scheduler, task, count)` told of containers that end; prefilled ones have no scheduler."""
-        self._watchers.append(ended)
+    def watch(self, watcher: Watcher) -> None:
+        """Tell a watcher from now on; those that came first are told first."""
+        self._watchers.append(watcher)
 
     def give_up(self, pending: Pending) -> None:
         """Forget a job that nobody will try again to place."""
         del self._waiting[pending.job]
         self._say_of(pending, Event.ABANDONED, tasks=pending.unplaced, remaining=pending.unplaced)
+        for watcher in self._watchers:
+            watcher.given_up(pending)
         self._end_if_over()
 
     def _say_of(
@@ -328,6 +343,8 @@ class Tank:
             levels=self.ledger.levels(),
             where=(claims.hosts, claims.counts),
         )
+        for watcher in self._watchers:
+            watcher.started(pending.scheduler, job, claims.task, claims.hosts, claims.counts)
 
     def _run(self, running: Running) -> None:
         self._running[running] = None
@@ -386,8 +403,8 @@ class Tank:
             levels=self.ledger.levels(),
             where=(hosts, counts),
         )
-        for ended in self._watchers:
-            ended(running.scheduler, running.task, tasks)
+        for watcher in self._watchers:
+            watcher.ended(running.scheduler, job, running.task, hosts, counts)
 
     def _submit_again(self, ended: Iterable[tuple[Running, int]]) -> None:
         """Submit containers that ended before their time, from the beginning; those of one job together."""
@@ -430,16 +447,22 @@ class Tank:
             was_alive = bool(self.snapshot().alive[event.host])
             if event.attributes is not None:
                 self._relabel(event.host, event.attributes)
-                if event.capacity is None and event.alive == was_alive:
-                    continue
-            self.ledger.set_host(event.host, alive=event.alive, capacity=event.capacity)
-            if event.alive:
-                what = Event.HOST_RESIZED if was_alive else Event.HOST_JOINED
-            else:
-                what = Event.HOST_LOST
-            self._log.say(self.env.now, what, host=event.host, levels=self.ledger.levels())
-            if not event.alive:
-                self._lose(event.host)
+            if event.attributes is None or event.capacity is not None or event.alive != was_alive:
+                self._resize(event, was_alive)
+            for watcher in self._watchers:
+                watcher.hosts_changed()
+        self._all_hosts_changed = True
+
+    def _resize(self, event: HostEvent, was_alive: bool) -> None:
+        """Let a host join, leave or change its size."""
+        self.ledger.set_host(event.host, alive=event.alive, capacity=event.capacity)
+        if event.alive:
+            what = Event.HOST_RESIZED if was_alive else Event.HOST_JOINED
+        else:
+            what = Event.HOST_LOST
+        self._log.say(self.env.now, what, host=event.host, levels=self.ledger.levels())
+        if not event.alive:
+            self._lose(event.host)
 
     def _relabel(self, host: int, changes: Mapping[str, str | None]) -> None:
         """Let a host have other attributes. What runs there stays, whatever it demanded of its host."""
@@ -474,6 +497,7 @@ class Tank:
             np.divide(view.allocated, view.capacity, out=load, where=view.capacity > 0, casting="same_kind")
             self._log.say(self.env.now, Event.SAMPLED, seconds=every_s, where=load)
             tick(self.env.now)
+            self._end_if_over()  # a queue may have gone to sleep since the last container ended
             looks += 1
             if looks == 2 * SAMPLES:
                 # Every second look of the finer grid is on the coarser one.

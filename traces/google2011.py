@@ -81,7 +81,7 @@ _MACHINE_RANK = np.array([1, 0, 2], dtype=np.int8)
 _TASK_EVENT = np.dtype(
     [
         ("time", "i8"), ("job", "i8"), ("index", "i4"), ("machine", "i8"), ("event", "i1"), ("priority", "i2"),
-        ("cpu", "i8"), ("memory", "i8"), ("disk", "?"), ("apart", "?"),
+        ("cpu", "i8"), ("memory", "i8"), ("user", "i4"), ("disk", "?"), ("apart", "?"),
     ]
 )  # fmt: skip
 _MACHINE_EVENT = np.dtype([("time", "i8"), ("machine", "i8"), ("event", "i1"), ("cpu", "i8"), ("memory", "i8")])
@@ -94,7 +94,8 @@ _ATTRIBUTE = np.dtype([("time", "i8"), ("machine", "i8"), ("name", "i4"), ("valu
 _LIFE = np.dtype(
     [
         ("job", "i8"), ("index", "i4"), ("machine", "i8"), ("submit", "i8"), ("run_s", "f8"), ("cpu", "i8"),
-        ("memory", "i8"), ("priority", "i2"), ("running", "?"), ("again", "?"), ("apart", "?"), ("demands", "i4"),
+        ("memory", "i8"), ("priority", "i2"), ("user", "i4"), ("running", "?"), ("again", "?"), ("apart", "?"),
+        ("demands", "i4"),
     ]
 )  # fmt: skip
 
@@ -199,7 +200,9 @@ class Google2011(Trace):
         self.rejects.begin()
         odd: Odd = Counter()
         machine_events = self._read("machine_events", MACHINE_COLUMNS, _machine_rows, _MACHINE_EVENT, odd)
-        task_events = self._read("task_events", TASK_COLUMNS, _task_rows, _TASK_EVENT, odd)
+        users: Words = {}
+        task_rows = partial(_task_rows, users)
+        task_events = self._read("task_events", TASK_COLUMNS, task_rows, _TASK_EVENT, odd)
         end_s = float(task_events["time"].max(initial=0)) / SECOND_US
         hosts, demands = _hosts(machine_events, odd), _Demands(np.empty(0, dtype=_CONSTRAINT), [])
         if self._picky:
@@ -212,11 +215,11 @@ class Google2011(Trace):
             attributes = self._read("machine_attributes", ATTRIBUTE_COLUMNS, make_rows, _ATTRIBUTE, odd)
             hosts = _with_attributes(hosts, attributes, list(words), odd)
         lives = _lives(_in_order(task_events, odd), demands, odd)
-        running = lives["running"]
+        running, known = lives["running"], list(users)
         made = _Recording(
             hosts,
-            _prefill(lives[running], hosts, demands, odd),
-            _arrivals(lives[~running], np.unique(lives["job"][running]), demands, odd),
+            _prefill(lives[running], hosts, known, demands, odd),
+            _arrivals(lives[~running], np.unique(lives["job"][running]), known, demands, odd),
             end_s,
         )
         self._notes = [
@@ -323,7 +326,7 @@ def _rows(columns: Mapping[str, NDArray[Any]], good: Ints, dtype: np.dtype[Any])
     return rows
 
 
-def _task_rows(batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
+def _task_rows(users: Words, batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
     cores = REFERENCE_CORES * MILLI
     columns = {
         "time": _time(batch),
@@ -334,6 +337,7 @@ def _task_rows(batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
         "priority": _whole(batch, "priority", 2**15),
         "cpu": _amount(batch, "CPU request", cores),
         "memory": _amount(batch, "memory request", REFERENCE_MEMORY_BYTES),
+        "user": _few_texts(batch, "user", users),
         "disk": _amount(batch, "disk space request", 1) > 0,
         "apart": _whole(batch, "different-machines restriction", 2, optional=True) > 0,
     }
@@ -352,6 +356,13 @@ def _machine_rows(batch: Batch, rejects: Rejects, _: Odd) -> Rows:
         "memory": _amount(batch, "Memory", REFERENCE_MEMORY_BYTES),
     }
     return _rows(columns, batch.reject(rejects), _MACHINE_EVENT)
+
+
+def _few_texts(batch: Batch, name: str, words: Words) -> Ints:
+    """Give a column in which the same texts stand again and again as their numbers."""
+    column = batch.columns[name].dictionary_encode("encode")
+    numbers = _numbered([text or "" for text in column.dictionary.to_pylist()], words)
+    return numbers[column.indices.to_numpy(zero_copy_only=False)]
 
 
 def _constraint_rows(words: Words, batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
@@ -587,7 +598,7 @@ def _lives(events: Rows, demands: _Demands, odd: Odd) -> Rows:
     asked = np.where(scheduled, rows[start], rows[begin + 1] - 1)
 
     lives = np.empty(begin.size, dtype=_LIFE)
-    for name in ("job", "index", "machine", "priority"):
+    for name in ("job", "index", "machine", "priority", "user"):
         lives[name] = events[name][asked]
     lives["submit"] = time[begin]
     lives["run_s"] = np.where(ended, (time[end] - time[start]) / SECOND_US, OPEN_ENDED)
@@ -636,7 +647,7 @@ def _last_given(column: Ints, first: Ints, last: Ints) -> Ints:
     return np.where(given >= first, column[given], _NONE)
 
 
-def _prefill(lives: Rows, hosts: Hosts, demands: _Demands, odd: Odd) -> list[Recorded]:
+def _prefill(lives: Rows, hosts: Hosts, users: list[str], demands: _Demands, odd: Odd) -> list[Recorded]:
     """Put what runs at time 0 on its machines."""
     row_of = {int(name): row for row, name in enumerate(hosts.names)}
     row = np.array([row_of.get(machine, -1) for machine in lives["machine"].tolist()], dtype=np.int64)
@@ -647,15 +658,19 @@ def _prefill(lives: Rows, hosts: Hosts, demands: _Demands, odd: Odd) -> list[Rec
     lives, row = lives[there], row[there]
     groups = _Groups(lives, _changes(lives["job"]), demands)
     return [
-        Recorded(str(job), _workload(task.priority), task, row[members], run_s)
-        for job, (task, _), members, run_s in zip(
-            lives["job"][groups.first].tolist(), groups.groups, groups.members, groups.run_s, strict=True
+        Recorded(str(job), _workload(task.priority), task, row[members], run_s, users[user])
+        for job, user, (task, _), members, run_s in zip(
+            *(lives[name][groups.first].tolist() for name in ("job", "user")),
+            groups.groups,
+            groups.members,
+            groups.run_s,
+            strict=True,
         )
     ]
 
 
-def _arrivals(lives: Rows, ran: Ints, demands: _Demands, odd: Odd) -> list[Arrival]:
-    """Make jobs of what is submitted; those of `ran` run at time 0 already."""
+def _arrivals(lives: Rows, ran: Ints, users: list[str], demands: _Demands, odd: Odd) -> list[Arrival]:
+    """Make jobs of what is submitted, each of its first container's user; those of `ran` run at time 0 already."""
     lives = lives[np.lexsort((lives["index"], lives["submit"], lives["again"], lives["job"]))]
     begins = _changes(lives["job"]) | _changes(lives["again"])
     begins[1:] |= np.diff(lives["submit"]) > TOGETHER_US
@@ -670,15 +685,14 @@ def _arrivals(lives: Rows, ran: Ints, demands: _Demands, odd: Odd) -> list[Arriv
     # A job stands with its first submission first, unless it runs at time 0.
     resubmission = ~_changes(head["job"]) | np.isin(head["job"], ran)
     order = np.argsort(head["submit"], kind="stable")  # at one time by job, its first submission first
-    columns = [column[order].tolist() for column in (head["job"], head["submit"], resubmission, starts, ends)]
+    columns = (head["job"], head["submit"], head["user"], resubmission, starts, ends)
     arrivals = []
-    for job, submit, again, start, end in zip(*columns, strict=True):
+    for job, submit, user, again, start, end in zip(*(column[order].tolist() for column in columns), strict=True):
         unlike = tuple(groups.groups[start:end])
         # The most important part speaks for a job whose parts differ.
         workload = _workload(max(task.priority for task, _ in unlike))
-        arrivals.append(
-            Arrival(Job(str(job), submit / SECOND_US, workload, unlike, again), tuple(groups.run_s[start:end]))
-        )
+        whole = Job(str(job), submit / SECOND_US, workload, unlike, again, users[user])
+        arrivals.append(Arrival(whole, tuple(groups.run_s[start:end])))
     return arrivals
 
 

@@ -34,10 +34,11 @@ class Recorded(NamedTuple):
     task: Task
     hosts: IntArray  # (m,) rows of the trace's own hosts, one per container
     run_s: RunTime  # from time 0 to the end
+    user: str = ""
 
     def as_arrival(self) -> Arrival:
         """Give the same containers as a job that is submitted at time 0, without their recorded hosts."""
-        job = Job(self.job, 0.0, self.workload, (Group(self.task, self.hosts.size),))
+        job = Job(self.job, 0.0, self.workload, (Group(self.task, self.hosts.size),), user=self.user)
         return Arrival(job, (self.run_s,))
 
 

@@ -26,7 +26,7 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet")
 #: Rows that are held before they are written.
 _ROWS_AT_ONCE = 2**14
 
-_Row = tuple[str, float, str, int, float, float, int, float, int, str, int]
+_Row = tuple[str, float, str, int, float, float, int, float, int, str, int, str, float | None]
 
 
 def write_native(arrivals: Iterable[Arrival], path: Path) -> int:
@@ -47,15 +47,15 @@ def write_native(arrivals: Iterable[Arrival], path: Path) -> int:
     Raises
     ------
     UserError
-        If the suffix is none of the three, or a job's name cannot be read back (it is empty or has a line end or a
-        NUL in it).
+        If the suffix is none of the three, or the name of a job, its workload or its user cannot be read back (it has
+        a line end or a NUL in it, or one of the first two is empty).
 
     Notes
     -----
     Containers of a job that differ, in what they ask for or in how long they run, become rows of their own with the
     same job and submission time. Numbers are written with all their digits: what is read back is equal. What the
     native format has no words for is lost: machines, containers that run at the beginning, and which job is a
-    resubmission; and two jobs of one name, workload and submission time in a row are read back as one.
+    resubmission; and two jobs of one name, workload, user and submission time in a row are read back as one.
     """
     if not path.name.endswith(SUFFIXES):
         raise UserError(f"{path}: cannot tell the format from the name; it ends in {', '.join(SUFFIXES)}")
@@ -78,8 +78,8 @@ def write_native(arrivals: Iterable[Arrival], path: Path) -> int:
 
 def _rows(arrival: Arrival, path: Path) -> Iterator[_Row]:
     job = arrival.job
-    for name in (job.id, job.workload):
-        if not name or not {"\n", "\r", "\0"}.isdisjoint(name):
+    for name, must in ((job.id, True), (job.workload, True), (job.user, False)):
+        if (must and not name) or not {"\n", "\r", "\0"}.isdisjoint(name):
             raise UserError(f"{path}: the native format has no way to write the name {name!r}")
     for (task, count), run_s in zip(job.groups, arrival.run_s, strict=True):
         try:
@@ -94,7 +94,7 @@ def _rows(arrival: Arrival, path: Path) -> Iterator[_Row]:
             yield (
                 job.id, float(job.submit_s), job.workload, int(tasks), float(duration_s),
                 cpu_milli / MILLI, memory_bytes, gpu_milli / GPU_MILLI, task.priority,
-                demands, int(task.apart),
+                demands, int(task.apart), job.user, job.estimate_s,
             )  # fmt: skip
 
 
@@ -113,8 +113,7 @@ def _parquet(part: Path, stack: ExitStack) -> Callable[[list[_Row]], object]:
     import pyarrow.parquet as pq
 
     whole, real, text = pa.int64(), pa.float64(), pa.string()
-    schema = pa.schema(
-        list(zip(COLUMNS, (text, real, text, whole, real, real, whole, real, whole, text, whole), strict=True))
-    )
+    types = (text, real, text, whole, real, real, whole, real, whole, text, whole, text, real)
+    schema = pa.schema(list(zip(COLUMNS, types, strict=True)))
     writer = stack.enter_context(pq.ParquetWriter(part, schema))
     return lambda rows: writer.write_table(pa.table(list(zip(*rows, strict=True)), schema=schema))

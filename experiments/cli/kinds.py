@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from typing import Any
 
 import click
@@ -57,6 +58,32 @@ class PerClass(click.ParamType):
         if not text.strip().isdigit() or int(text) < 1:
             self.fail(f"{text!r} is not a whole number from 1", param, ctx)
         return int(text)
+
+
+class Cores(click.ParamType):
+    """Cores of users: ``ann=64,*=16``."""
+
+    name = "cores"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
+        """Give the cores of each user."""
+        if not isinstance(value, str):
+            return value
+        cores: dict[str, float] = {}
+        for item in value.split(","):
+            # From the right: the users of public traces are called by hashes, which may end in =.
+            user, equals, number = item.rpartition("=")
+            if not equals or not user:
+                self.fail(f"{item!r} is not of the form user=cores", param, ctx)
+            if user in cores:
+                self.fail(f"{user} is given twice", param, ctx)
+            try:
+                cores[user] = float(number)
+            except ValueError:
+                cores[user] = nan
+            if not 0 <= cores[user] < inf:
+                self.fail(f"{number!r} is not a number of cores", param, ctx)
+        return cores
 
 
 class Seeds(click.ParamType):

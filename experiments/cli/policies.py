@@ -11,10 +11,10 @@ import click
 
 @click.command(epilog="Example: towtank policies")
 def policies() -> None:
-    """List the placement policies, architectures and sizings of MapReduce jobs, with their parameters."""
+    """List the architectures, queue disciplines, sizings and placement policies, with their parameters."""
     from experiments.running.choices import parameters_of
     from policies.placement import BUILT_IN
-    from policies.scheduling import ARCHITECTURES, SIZINGS
+    from policies.scheduling import ARCHITECTURES, DISCIPLINES, SIZINGS
 
     def listing(title: str, entries: dict[str, Callable[..., Any]]) -> None:
         click.echo(title)
@@ -28,6 +28,8 @@ def policies() -> None:
                 click.echo(f"  {'':18}  :{shown}")
 
     listing("Architectures (--architecture):", dict(ARCHITECTURES))
+    click.echo()
+    listing("Queue disciplines (--queue):", dict(DISCIPLINES))
     click.echo()
     listing("Placement policies (--policy):", dict(BUILT_IN))
     click.echo()

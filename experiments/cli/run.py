@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.cli.kinds import PerClass, Seeds, Size, Time
+from experiments.cli.kinds import Cores, PerClass, Seeds, Size, Time
 from experiments.running.study import Detail, Study
 from policies.errors import UserError
 
@@ -121,6 +121,20 @@ Examples:
     help="Keep the claims that hold, or all or nothing.",
 )
 @click.option(
+    "--queue",
+    default=DEFAULT.queue,
+    show_default=True,
+    metavar="NAME",
+    help="In which order a scheduler takes jobs: fifo, priority, fair-share or backfill. See `towtank policies`.",
+)
+@click.option(
+    "--quota",
+    "quotas",
+    type=Cores(),
+    metavar="USER=CORES,…",
+    help="Cores that a user may have at a time, * for everybody not named; jobs beyond wait [default: no quotas].",
+)
+@click.option(
     "--mapreduce",
     default=DEFAULT.mapreduce,
     show_default=True,
@@ -208,9 +222,11 @@ def run(
 def _check(study: Study) -> None:
     """Refuse what is wrong before anything is read or written."""
     from experiments.running import choices
+    from experiments.running.simulate import settings_of
 
+    settings = settings_of(study)
     for name in study.architectures:
-        choices.architecture(name)
+        choices.architecture(name).check(settings)
     for name in study.policies:
         choices.policy(name)
     choices.sizing(study.mapreduce)
@@ -248,9 +264,12 @@ def _print(study: Study, results: list[Result]) -> None:
         click.echo(f"note: --schedulers names {workload}, and no job is of that class")
     if study.mapreduce != DEFAULT.mapreduce and "mapreduce_jobs" not in first:
         click.echo(f"note: --mapreduce {study.mapreduce}: none of the jobs is a MapReduce job")
-    infeasible = first["jobs_infeasible"]
+    over_quota = int(first["jobs_over_quota"] or 0)
+    infeasible = int(first["jobs_infeasible"] or 0) - over_quota
     if infeasible:
         click.echo(f"note: {infeasible} jobs ask for what no host has; they were turned away")
+    if over_quota:
+        click.echo(f"note: {over_quota} jobs alone ask for more cores than --quota gives their user; turned away")
     headings, rows = table(results)
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for number, heading in enumerate(headings):

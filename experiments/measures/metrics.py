@@ -106,7 +106,7 @@ class Metrics:
                         self._lost_s += row.tasks * row.seconds
                     if mapreduce_jobs and row.job in mapreduce_jobs:
                         (mapreduce.finished if event is Event.FINISHED else mapreduce.disturbed)(row)
-            elif event is Event.SUBMITTED or event is Event.INFEASIBLE:
+            elif event is Event.SUBMITTED or event is Event.INFEASIBLE or event is Event.OVER_QUOTA:
                 jobs[event] += not row.again
                 tasks[event] += row.tasks
                 if row.seconds:
@@ -136,17 +136,18 @@ class Metrics:
     def result(self, horizon_s: float) -> dict[str, Metric]:
         """Give the metrics of a run that ended at `horizon_s`; by name, as in the README's table."""
         jobs, tasks = self._jobs, self._tasks
-        submitted = jobs[Event.SUBMITTED] + jobs[Event.INFEASIBLE]
+        turned_away = jobs[Event.INFEASIBLE] + jobs[Event.OVER_QUOTA]
         killed = tasks[Event.KILLED] + tasks[Event.PREEMPTED]
         metrics: dict[str, Metric] = {
             "horizon_s": horizon_s,
-            "jobs_submitted": submitted,
+            "jobs_submitted": jobs[Event.SUBMITTED] + turned_away,
             "jobs_scheduled": self._scheduled,
             "jobs_pending": jobs[Event.SUBMITTED] - self._scheduled - jobs[Event.ABANDONED],
             "jobs_unattempted": jobs[Event.UNATTEMPTED],
             "jobs_abandoned": jobs[Event.ABANDONED],
-            "jobs_infeasible": jobs[Event.INFEASIBLE],
-            "tasks_submitted": tasks[Event.SUBMITTED] + tasks[Event.INFEASIBLE],
+            "jobs_infeasible": turned_away,
+            "jobs_over_quota": jobs[Event.OVER_QUOTA],
+            "tasks_submitted": tasks[Event.SUBMITTED] + tasks[Event.INFEASIBLE] + tasks[Event.OVER_QUOTA],
             "tasks_scheduled": tasks[Event.STARTED],
             "tasks_finished": tasks[Event.FINISHED],
             "tasks_killed": killed,

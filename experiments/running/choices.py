@@ -1,4 +1,4 @@
-"""What a user may name on the command line: policies and architectures, ours or theirs, with parameters."""
+"""What a user may name on the command line: policies, architectures and queue disciplines, with parameters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from policies.placement import BUILT_IN, Policy
 from policies.placement.catalogue import instantiate
 from policies.placement.placer import Checked
 from policies.requests import Task
-from policies.scheduling import ARCHITECTURES, SIZINGS, Architecture
+from policies.scheduling import ARCHITECTURES, DISCIPLINES, SIZINGS, Architecture, Discipline
 from policies.scheduling.sizing import Sizing
 from traces.units import seconds
 
@@ -56,11 +56,19 @@ def architecture(spec: str) -> Architecture:
     UserError
         With the nearest name, if there is none of that name, or if a parameter is wrong.
     """
-    name, _, rest = spec.partition(":")
-    if name not in ARCHITECTURES:
-        raise UserError(f"no architecture is called {name!r}{nearest(name, ARCHITECTURES)}")
-    factory = ARCHITECTURES[name]
-    made: Architecture = factory(**_parameters(spec, rest, factory))
+    made: Architecture = _of_ours(spec, "architecture", ARCHITECTURES)
+    return made
+
+
+def queue(spec: str) -> Discipline:
+    """Find a queue discipline by name.
+
+    Raises
+    ------
+    UserError
+        With the nearest name, if there is none of that name, or if a parameter is wrong.
+    """
+    made: Discipline = _of_ours(spec, "queue discipline", DISCIPLINES)
     return made
 
 
@@ -72,10 +80,15 @@ def sizing(spec: str) -> Sizing:
     UserError
         With the nearest name, if there is none of that name, or if a parameter is wrong.
     """
+    made: Sizing = _of_ours(spec, "sizing of MapReduce jobs", SIZINGS)
+    return made
+
+
+def _of_ours(spec: str, what: str, catalogue: Mapping[str, Callable[..., Any]]) -> Any:
     name, _, rest = spec.partition(":")
-    if name not in SIZINGS:
-        raise UserError(f"no sizing of MapReduce jobs is called {name!r}{nearest(name, SIZINGS)}")
-    return SIZINGS[name](**_parameters(spec, rest, SIZINGS[name]))
+    if name not in catalogue:
+        raise UserError(f"no {what} is called {name!r}{nearest(name, catalogue)}")
+    return catalogue[name](**_parameters(spec, rest, catalogue[name]))
 
 
 def policy(spec: str) -> Choice:
@@ -199,7 +212,8 @@ def parameters_of(made_from: Callable[..., Any]) -> dict[str, inspect.Parameter]
     except (TypeError, ValueError):
         return {}
     named = {name: p for name, p in everything.items() if p.kind is not p.VAR_POSITIONAL}
-    if not inspect.isclass(made_from) and made_from not in ARCHITECTURES.values():
+    ours = (*ARCHITECTURES.values(), *DISCIPLINES.values())
+    if not inspect.isclass(made_from) and made_from not in ours:
         # A score: its first two arguments are view and task, whatever it calls them.
         named = dict(list(named.items())[2:])
     return {name: p for name, p in named.items() if name not in given_by_us}

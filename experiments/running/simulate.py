@@ -8,7 +8,7 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ from sim.tank import SAMPLES
 from traces.formats import open_trace
 from traces.hosts import Hosts, read_hosts, uniform
 from traces.rejects import OnBadRow, Rejects
-from traces.trace import Trace
+from traces.trace import Arrival, Trace
+from traces.units import MILLI
 
 Progress = Callable[[float], None]
 
@@ -115,6 +116,8 @@ def settings_of(study: Study) -> Settings:
         decision_time=DecisionTime(study.t_job_s, study.t_task_s),
         conflict=Conflict(study.conflict),
         commit=Commit(study.commit),
+        queue=choices.queue(study.queue),
+        quotas={user: round(cores * MILLI) for user, cores in (study.quotas or {}).items()},
         sizing=choices.sizing(study.mapreduce),
     )
 
@@ -197,7 +200,9 @@ def simulate(
         share = now / until_s if until_s else trace.progress()
         progress(share or 0.0)
 
-    horizon_s = tank.run(trace.arrivals(), tick)
+    unsaid = _unsaid(study)
+    horizon_s = tank.run(_listen(trace.arrivals(), unsaid) if unsaid else trace.arrivals(), tick)
+    notes += unsaid.values()
     result = metrics.result(horizon_s)
     result |= {"rows_read": trace.rejects.read, "rows_rejected": trace.rejects.rejected}
     _refuse_empty(study, result)
@@ -212,11 +217,31 @@ def simulate(
     return Result(key, result, cost, tuple(notes + trace.assumptions()))
 
 
+def _unsaid(study: Study) -> dict[str, str]:
+    """Give what jobs may say that somebody goes by, and the note to make if none of them does."""
+    unsaid = {}
+    if study.queue == "fair-share" or study.quotas:
+        unsaid["user"] = f"{study.trace}: no job says whose it is, so all are one user's"
+    if study.queue == "backfill":
+        unsaid["estimate_s"] = f"{study.trace}: no job says how long it is expected to run: backfill knows of no end"
+    return unsaid
+
+
+def _listen(arrivals: Iterator[Arrival], unsaid: dict[str, str]) -> Iterator[Arrival]:
+    """Hand jobs on, and strike off what one of them says."""
+    for arrival in arrivals:
+        for name in list(unsaid):
+            if getattr(arrival.job, name) not in ("", None):
+                del unsaid[name]
+        yield arrival
+
+
 def _refuse_empty(study: Study, metrics: dict[str, Metric]) -> None:
     if not metrics["tasks_submitted"]:
         raise UserError(f"{study.trace}: not one job was submitted in the time looked at")
+    quota = " and into its user's quota" if study.quotas else ""
     if metrics["jobs_submitted"] and metrics["jobs_infeasible"] == metrics["jobs_submitted"]:
-        raise UserError(f"{study.trace}: none of its {metrics['jobs_submitted']} jobs fits on any of the hosts")
+        raise UserError(f"{study.trace}: none of its {metrics['jobs_submitted']} jobs fits on any of the hosts{quota}")
 
 
 def _calm_garbage_collector() -> None:

@@ -54,6 +54,8 @@ class Study:
     t_task_s: float | Mapping[str, float] = 0.005
     conflict: str = "fine"
     commit: str = "incremental"
+    queue: str = "fifo"
+    quotas: Mapping[str, float] | None = None  # cores of each user
     mapreduce: str = "as-requested"
     seeds: tuple[int, ...] = (1,)
     detail: Detail = Detail.JOBS

@@ -15,8 +15,10 @@ from policies.log import Log
 from policies.placement import Placer
 from policies.requests import Job
 from policies.scheduling.concurrency import Concurrency, Exclusive, Optimistic
+from policies.scheduling.disciplines import Discipline, fifo
 from policies.scheduling.offers import Allocator, Offered, OfferRules
 from policies.scheduling.partial_sync import PartialSync, Picture, Prefer
+from policies.scheduling.quotas import Admission
 from policies.scheduling.scheduler import DecisionTime, Patience, Pending, Scheduler
 from policies.scheduling.sizing import AsRequested, Sizing
 from policies.scheduling.world import Cell, Clock
@@ -36,6 +38,10 @@ class Settings:
         How claims are judged.
     patience : Patience
         How long they keep trying.
+    queue : Discipline
+        In which order they take the jobs that wait.
+    quotas : mapping
+        How many millicores a user may have at a time; ``*`` stands for each that is not named.
     sizing : callable
         How many workers a MapReduce job gets.
     """
@@ -45,6 +51,8 @@ class Settings:
     conflict: Conflict = Conflict.FINE
     commit: Commit = Commit.INCREMENTAL
     patience: Patience = field(default_factory=Patience)
+    queue: Discipline = field(default_factory=fifo)
+    quotas: Mapping[str, int] = field(default_factory=dict)
     sizing: Sizing = field(default_factory=AsRequested)
 
 
@@ -63,7 +71,7 @@ class Architecture:
     concurrencies : callable
         How the schedulers of one cell get along: given the user's settings and the world, once for each run.
     single : bool
-        Whether a group is always one scheduler, whatever the settings say.
+        Whether a group is always one scheduler, whatever the settings say, on hosts that nobody else claims.
     preempt_gap : int, optional
         Containers whose priority is lower by at least this much may be ended to make room. None: nobody's.
     """
@@ -72,6 +80,24 @@ class Architecture:
     concurrencies: Callable[[Settings, Clock, Cell], Concurrencies]
     single: bool = False
     preempt_gap: int | None = None
+
+    def check(self, settings: Settings) -> None:
+        """Refuse settings that make no sense here.
+
+        Raises
+        ------
+        UserError
+            If the queue discipline promises room that others may take, or to parts of jobs.
+        """
+        if not settings.queue.promises:
+            return
+        if not self.single:
+            raise UserError(
+                "backfill promises room, and nobody else may claim it: it goes with --architecture monolithic "
+                "or partitioned"
+            )
+        if settings.commit is not Commit.GANG:
+            raise UserError("backfill promises room to whole jobs: it goes with --commit gang")
 
 
 def monolithic(preempt: bool = False, preempt_gap: int = 1) -> Architecture:
@@ -242,6 +268,11 @@ class Dispatcher:
         The world.
     log : Log
         What schedulers tell.
+
+    Raises
+    ------
+    UserError
+        If the settings make no sense with the architecture.
     """
 
     def __init__(
@@ -255,7 +286,10 @@ class Dispatcher:
     ) -> None:
         self._architecture, self._settings, self._placer = architecture, settings, placer
         self._clock, self._cell, self._log = clock, cell, log
+        architecture.check(settings)
         self._concurrency = architecture.concurrencies(settings, clock, cell)
+        self._queue = settings.queue.queues(clock, cell)
+        self._admission = Admission(cell, settings.quotas) if settings.quotas else None
         self._groups: dict[str, list[Scheduler]] = {}
         if not architecture.single:
             for workload in settings.schedulers:
@@ -267,8 +301,20 @@ class Dispatcher:
         # crc32, not hash(): the same job goes to the same scheduler in every process.
         scheduler = group[zlib.crc32(job.id.encode()) % len(group)] if len(group) > 1 else group[0]
         pending = Pending(job, scheduler.name, self._clock.now)
-        scheduler.queue.put(pending)
+        if self._admission is None:
+            scheduler.queue.put(pending)
+        else:
+            self._admission.submit(pending, scheduler.queue)
         return pending
+
+    def over_quota(self, job: Job) -> bool:
+        """Say whether a job alone is more than its user may ever have, so that it would wait for ever."""
+        return self._admission is not None and self._admission.exceeded_by(job)
+
+    def dormant(self) -> int:
+        """Say how many jobs nobody will try before something ends or a host changes."""
+        dormant = sum(scheduler.queue.dormant() for group in self._groups.values() for scheduler in group)
+        return dormant + (self._admission.dormant() if self._admission is not None else 0)
 
     def _group(self, workload: str) -> list[Scheduler]:
         name = self._architecture.group(workload)
@@ -289,6 +335,8 @@ class Dispatcher:
             self._concurrency(name),
             self._settings.decision_time,
             self._settings.patience,
+            self._queue,
             self._log,
             self._settings.sizing,
+            self._admission,
         )

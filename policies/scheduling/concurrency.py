@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from policies.arrays import IntArray
 from policies.cell import Claims, ClusterView, Commit, Conflict
-from policies.scheduling.world import Process
+from policies.scheduling.world import Cell, Process
 
 if TYPE_CHECKING:
     from policies.scheduling.scheduler import Pending, Scheduler
@@ -44,18 +44,19 @@ class Exclusive:
 
     def place(self, scheduler: Scheduler, pending: Pending) -> Process:
         """Try once to place what is left of a job."""
-        yield scheduler.clock.timeout(scheduler.begin(pending, self._look(scheduler)))
-        view = self._look(scheduler)
-        transaction = scheduler.plan(pending, view)
-        if self.preempts:
-            transaction += in_place_of_others(scheduler, pending, view, transaction)
+        yield scheduler.clock.timeout(scheduler.begin(pending, self.look(scheduler.cell)))
+        room = scheduler.queue.room(pending, self.look(scheduler.cell))
+        transaction = scheduler.plan(pending, room)
+        if self.preempts and not scheduler.queue.overtakes(pending):
+            transaction += in_place_of_others(scheduler, pending, room, transaction)
         if worth_claiming(transaction, pending, self.commit):
             outcome = yield scheduler.cell.commit(pending, transaction, Conflict.FINE, self.commit)
             pending.granted(outcome)
         scheduler.settle(pending)
 
-    def _look(self, scheduler: Scheduler) -> ClusterView:
-        view = scheduler.cell.snapshot()
+    def look(self, cell: Cell) -> ClusterView:
+        """Give the scheduler's own part of the cell as it is now."""
+        view = cell.snapshot()
         return view if self.hosts is None else view.part(self.hosts)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from policies.arrays import IntArray
 from policies.cell import Claims, Commit, Conflict
-from policies.requests import Task
+from policies.requests import Job, Task
 from policies.scheduling.concurrency import worth_claiming
-from policies.scheduling.world import Cell, Clock, Process
+from policies.scheduling.world import Cell, Clock, Process, Watcher
 
 if TYPE_CHECKING:
     from policies.scheduling.scheduler import Pending, Scheduler
@@ -39,7 +39,7 @@ class OfferRules:
     filter_s: float = 0.0
 
 
-class Allocator:
+class Allocator(Watcher):
     """Offers everything that is free to one scheduler at a time; what is on offer nobody else can have.
 
     Next is the scheduler with the smallest dominant share of what runs (dominant-resource fairness: Ghodsi et al.,
@@ -60,7 +60,7 @@ class Allocator:
         self._running: dict[str, IntArray] = {}  # scheduler: what its containers hold, shape (n_resources,)
         self._on_offer = np.zeros_like(cell.snapshot().free)
         self._making = False
-        cell.watch(self._ended)
+        cell.watch(self)
 
     def ask(self, scheduler: str) -> Any:
         """Ask for an offer; gives an event whose value is what is offered, shape (n_resources, n_hosts)."""
@@ -82,12 +82,13 @@ class Allocator:
             self._clock.process(self._wake_later(self._rules.filter_s))
         self._wake()
 
-    def _ended(self, scheduler: str, task: Task, count: int) -> None:
+    def ended(self, scheduler: str, job: Job, task: Task, hosts: IntArray, counts: IntArray) -> None:
+        """Count it no longer, and see who can have it."""
         held = self._running.get(scheduler)
         if held is not None:
             need = self._cell.snapshot().need(task)
             assert need is not None
-            held -= need[:, 0] * count
+            held -= need[:, 0] * counts.sum()
         self._wake()
 
     def _wake(self) -> None:
@@ -143,7 +144,7 @@ class Offered:
         offer = yield self.allocator.ask(scheduler.name)
         view = scheduler.cell.snapshot().with_free(offer)
         decided: list[tuple[Pending, list[Claims]]] = []
-        for job in [pending, *scheduler.queue.take_all()]:
+        for job in scheduler.queue.take_all(pending):
             view = view.without_bars()
             yield scheduler.clock.timeout(scheduler.begin(job, view))
             transaction = scheduler.plan(job, view)

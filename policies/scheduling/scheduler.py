@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from policies.cell import Claims, ClusterView, Outcome
 from policies.errors import UserError
@@ -13,6 +11,8 @@ from policies.log import Event, Log
 from policies.placement import Placer
 from policies.requests import Job
 from policies.scheduling.concurrency import Concurrency
+from policies.scheduling.queues import Queue
+from policies.scheduling.quotas import Admission
 from policies.scheduling.sizing import Sizing, extra_workers
 from policies.scheduling.world import Cell, Clock, Process
 
@@ -33,7 +33,7 @@ class Pending:
     since_s : float
         When it was submitted.
     extra : int
-        Workers that the present attempt aims at beyond those asked for; see `sizing`.
+        Workers beyond those asked for that the present attempt aims at and has not got; see `sizing`.
     """
 
     __slots__ = ("attempts", "extra", "job", "left", "scheduler", "since_s", "unplaced")
@@ -58,39 +58,8 @@ class Pending:
             self.left[claims.group] -= claims.tasks
         self.unplaced -= outcome.placed
         if self.extra and self.unplaced < 0:
+            self.extra += self.unplaced
             self.left[0] = self.unplaced = 0
-
-
-class Fifo:
-    """Jobs that wait for a scheduler, first come first served."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._jobs: deque[Pending] = deque()
-        self._idle: Any = None
-
-    def put(self, pending: Pending) -> None:
-        """Let a job wait at the tail."""
-        if self._idle is not None:
-            waiting, self._idle = self._idle, None
-            waiting.succeed(pending)
-        else:
-            self._jobs.append(pending)
-
-    def take_all(self) -> list[Pending]:
-        """Take all jobs that wait, in their order."""
-        jobs = list(self._jobs)
-        self._jobs.clear()
-        return jobs
-
-    def get(self) -> Any:
-        """Give an event whose value is the next job."""
-        event = self._clock.event()
-        if self._jobs:
-            event.succeed(self._jobs.popleft())
-        else:
-            self._idle = event
-        return event
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +103,7 @@ class Patience:
     Attributes
     ----------
     retry_s : float
-        How long a job with containers left waits before it joins the tail of the queue again.
+        How long a job with containers left waits before it joins the queue again.
     fruitless : int
         A job of which not one container was placed is given up after more attempts than this.
     attempts : int
@@ -169,10 +138,14 @@ class Scheduler:
         How long it thinks about a job.
     patience : Patience
         How long it keeps trying.
+    queue : callable
+        Given the scheduler, gives the queue in which jobs wait for it.
     log : Log
         What it tells.
     sizing : callable
         How many workers a MapReduce job gets.
+    admission : Admission, optional
+        Who sees to quotas, if there are any: extra workers count, too.
     """
 
     def __init__(
@@ -184,20 +157,22 @@ class Scheduler:
         concurrency: Concurrency,
         decision_time: DecisionTime,
         patience: Patience,
+        queue: Callable[[Scheduler], Queue],
         log: Log,
         sizing: Sizing,
+        admission: Admission | None = None,
     ) -> None:
         self.name = name
-        self.queue = Fifo(clock)
         self.clock, self.cell = clock, cell
-        self._placer, self._concurrency = placer, concurrency
-        self._decision_time, self._patience, self._log = decision_time, patience, log
-        self._sizing = sizing
+        self.concurrency, self.decision_time = concurrency, decision_time
+        self._placer, self._patience, self._log = placer, patience, log
+        self._sizing, self._admission = sizing, admission
+        self.queue = queue(self)
 
     def run(self) -> Process:
         """Take one job after another."""
         self._log.say(self.clock.now, Event.SCHEDULER, scheduler=self.name)
-        place = self._concurrency.place
+        place = self.concurrency.place
         while True:
             pending = yield self.queue.get()
             yield from place(self, pending)
@@ -205,9 +180,8 @@ class Scheduler:
     def begin(self, pending: Pending, view: ClusterView) -> float:
         """Begin to think about a job, on what `view` shows, and say for how many seconds."""
         if pending.job.mapreduce is not None:
-            untouched = pending.unplaced == pending.job.tasks
-            pending.extra = extra_workers(self._sizing, pending.job, view) if untouched else 0
-        think_s = self._decision_time(pending)
+            pending.extra = self._extra_workers(pending, view)
+        think_s = self.decision_time(pending)
         pending.attempts += 1
         now, job = self.clock.now, pending.job
         self._log.say(
@@ -223,6 +197,12 @@ class Scheduler:
             age_s=now - pending.since_s,
         )
         return think_s
+
+    def _extra_workers(self, pending: Pending, view: ClusterView) -> int:
+        if pending.unplaced < pending.job.tasks or self.queue.overtakes(pending):
+            return 0
+        extra = extra_workers(self._sizing, pending.job, view)
+        return extra if self._admission is None else self._admission.lend(pending.job, extra)
 
     def plan(self, pending: Pending, view: ClusterView, wanted: list[int] | None = None) -> list[Claims]:
         """Decide, on what `view` shows, where what is wanted of a job goes (or of it only `wanted`, per group)."""
@@ -243,6 +223,10 @@ class Scheduler:
 
     def settle(self, pending: Pending) -> None:
         """Let go of a job: it is placed, or is to be tried again later, or given up."""
+        if pending.extra:
+            if self._admission is not None:
+                self._admission.take_back(pending.job, pending.extra)
+            pending.extra = 0
         if not pending.unplaced:
             return
         if self._patience.ends(pending):

@@ -13,6 +13,8 @@ A sizing says how far it may go.
   requested workers; extra ones that conflict are not tried again. A gang is the requested workers: extra ones come if
   they hold.
 - Decision time counts the extra workers that are aimed at; the prediction leaves it out (the paper says neither).
+- They count in a user's quota: there are as many as it leaves (`quotas.Admission.lend`).
+- They delay nobody who was promised room: a job that overtakes one gets none (`queues.Queue.overtakes`).
 - The snapshot is what the scheduler sees: its own part of a partitioned cell, an offer, an old picture.
 """
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Protocol
 
 from policies.arrays import IntArray
 from policies.cell import Claims, ClusterView, Commit, Conflict
-from policies.requests import Task
+from policies.requests import Job, Task
 
 #: A process in SimPy's sense: it yields events and is resumed with their values.
 Process = Generator[Any, Any, Any]
@@ -32,6 +32,25 @@ class Clock(Protocol):
     def process(self, generator: Process) -> Any:
         """Let a process run beside the others."""
         ...
+
+
+class Watcher:
+    """Is told by a cell what happens in it, once it stands in the books. What is not overridden, nobody minds.
+
+    Containers that are there from the beginning belong to no scheduler: its name is empty.
+    """
+
+    def started(self, scheduler: str, job: Job, task: Task, hosts: IntArray, counts: IntArray) -> None:
+        """Hear that `counts` containers on `hosts`, arrays of shape (m,), run from now on."""
+
+    def ended(self, scheduler: str, job: Job, task: Task, hosts: IntArray, counts: IntArray) -> None:
+        """Hear that `counts` containers on `hosts`, arrays of shape (m,), run no longer."""
+
+    def given_up(self, pending: Any) -> None:
+        """Hear that nobody will try again to place what is left of a job."""
+
+    def hosts_changed(self) -> None:
+        """Hear that a host joined, left, or changed its size or its attributes."""
 
 
 class Cell(Protocol):
@@ -63,8 +82,8 @@ class Cell(Protocol):
         """
         ...
 
-    def watch(self, ended: Callable[[str, Task, int], None]) -> None:
-        """Have `ended(scheduler, task, count)` told of containers that end."""
+    def watch(self, watcher: Watcher) -> None:
+        """Tell a watcher from now on; those that came first are told first."""
         ...
 
     def give_up(self, pending: Any) -> None:

@@ -271,6 +271,13 @@ def test_a_chooser_of_ones_own_gets_its_random_stream_and_its_parameters(jobs, t
         (["--host-cpus", "0.5"], "none of its 3 jobs fits on any of the hosts"),
         (["--contention", "on"], "contention is not modelled yet"),
         (["--commit", "some"], "'some' is not one of"),
+        (["--queue", "fair"], "no queue discipline is called 'fair'"),
+        (["--queue", "backfill"], "it goes with --commit gang"),
+        (["--queue", "backfill", "--commit", "gang"], "it goes with --architecture monolithic or partitioned"),
+        (["--quota", "ann"], "'ann' is not of the form user=cores"),
+        (["--quota", "ann=1,ann=2"], "ann is given twice"),
+        (["--quota", "ann=some"], "'some' is not a number of cores"),
+        (["--quota", "*=0.5"], "none of its 3 jobs fits on any of the hosts and into its user's quota"),
         (["--colour", "red"], "No such option"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -283,6 +290,21 @@ def test_what_a_user_got_wrong_is_told_in_one_line(arguments, says, jobs, tmp_pa
         asked.remove("spread")
 
     assert says in complaint(*asked, *arguments, cwd=tmp_path)
+
+
+def test_a_queue_discipline_and_quotas_reach_the_schedulers_and_run_json(tmp_path):
+    rows = ["a,0,batch,1,100,1,1000,ann", "b,1,batch,1,100,1,1000,ann", "c,2,batch,3,100,1,1000,ann"]
+    (tmp_path / "jobs.csv").write_text("\n".join([f"{HEADER},user", *rows, ""]))
+    asked = ["run", "--trace", "jobs.csv", "--hosts", 3, "--policy", "spread", "--architecture", "monolithic",
+             "--queue", "fair-share", "--quota", "*=8,ann=2", "--no-figures", "--out", "out"]  # fmt: skip
+
+    said = towtank(*asked, cwd=tmp_path).stdout
+
+    assert "1 jobs alone ask for more cores than --quota gives their user" in said
+    study = json.loads((tmp_path / "out" / "run.json").read_text())["study"]
+    assert (study["queue"], study["quotas"]) == ("fair-share", {"*": 8.0, "ann": 2.0})
+    log = pq.read_table(tmp_path / "out" / "log" / "monolithic-spread_1.parquet").to_pandas()
+    assert log[log["event"] == "over_quota"]["job"].tolist() == ["c"]
 
 
 def test_bad_rows_stop_the_run_or_are_put_aside_and_counted(jobs, tmp_path):
@@ -384,7 +406,16 @@ def test_trace_info_tells_how_full_a_generated_cell_begins_and_what_is_assumed()
 def test_policies_are_listed_with_one_line_each():
     said = towtank("policies").stdout
 
-    for name in ("monolithic", "shared-state", "random-first-fit", "power-of-d", "dot-product", "max-parallelism"):
+    for name in (
+        "monolithic",
+        "shared-state",
+        "fair-share",
+        "backfill",
+        "random-first-fit",
+        "power-of-d",
+        "dot-product",
+        "max-parallelism",
+    ):
         assert f"  {name} " in said
 
 

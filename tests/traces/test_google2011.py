@@ -25,10 +25,10 @@ AFTER_THE_END = 2**63 - 1
 MACHINE_7 = [f"0,7,{ADD},platform,1,1"]
 
 
-def line(t, event, *, job=1, index=0, machine="", priority=0, cpu="0.5", memory="0.25", time=None):
+def line(t, event, *, job=1, index=0, machine="", priority=0, cpu="0.5", memory="0.25", time=None, user="user"):
     """One line of task_events, `t` in seconds."""
     time = round(t * 1e6) if time is None else time
-    return f"{time},,{job},{index},{machine},{event},user,0,{priority},{cpu},{memory},,0"
+    return f"{time},,{job},{index},{machine},{event},{user},0,{priority},{cpu},{memory},,0"
 
 
 def folder_of(folder, tasks, machines=MACHINE_7):
@@ -309,6 +309,18 @@ def test_what_runs_at_time_0_is_prefilled_on_its_machine(read):
     assert (entry.job, entry.workload, entry.task.need) == ("1", "service", Resources(125_000, 500_000_000_000))
     assert (entry.hosts.tolist(), entry.run_s.tolist()) == ([1], [700.0])
     assert submitted(trace) == []
+
+
+def test_a_job_is_its_users_and_so_is_what_runs_at_time_0(read):
+    trace = read(
+        line(0, SUBMIT, job=1, user="ann="),
+        line(0, SCHEDULE, job=1, machine=7, user="ann="),
+        line(700, SUBMIT, job=2, user="bob"),
+        line(701, SUBMIT, job=3, user=""),
+        line(702, SUBMIT, job=4, user="ann="),
+    )
+    assert [entry.as_arrival().job.user for entry in trace.prefill()] == ["ann="]
+    assert [(job.id, job.user) for job, _ in trace.arrivals()] == [("2", "bob"), ("3", ""), ("4", "ann=")]
 
 
 def test_equal_containers_of_a_job_are_prefilled_together_with_their_own_run_times(read):

@@ -58,7 +58,7 @@ def containers(arrival):
 
 
 def flat(arrivals):
-    return [(a.job.id, a.job.submit_s, a.job.workload, containers(a)) for a in arrivals]
+    return [(a.job.id, a.job.submit_s, a.job.workload, a.job.user, a.job.estimate_s, containers(a)) for a in arrivals]
 
 
 # --- what is written comes back
@@ -106,6 +106,8 @@ def workloads(draw):
             submit_s,
             draw(NAMES),
             tuple(Group(task._replace(apart=apart), count) for (task, count), _ in parts),
+            user=draw(st.just("") | NAMES),
+            estimate_s=draw(st.none() | RUN_TIMES),
         )
         arrivals.append(Arrival(job, tuple(run_s for _, run_s in parts)))
     return arrivals
@@ -208,6 +210,12 @@ def test_a_name_that_could_not_be_read_back_is_refused(tmp_path, name):
         write_native([Arrival(Job(name, 0.0, "batch", (Group(Task(Resources(1)), 1),)), (1.0,))], tmp_path / "jobs.csv")
 
 
+def test_a_user_who_could_not_be_read_back_is_refused(tmp_path):
+    job = Job("j", 0.0, "batch", (Group(Task(Resources(1)), 1),), user="a\nb")
+    with pytest.raises(UserError, match="no way to write"):
+        write_native([Arrival(job, (1.0,))], tmp_path / "jobs.csv")
+
+
 def test_a_suffix_that_says_no_format_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"\.parquet"):
         write_native([], tmp_path / "jobs.xlsx")
@@ -239,6 +247,34 @@ def test_unlike_rows_of_a_job_are_one_job(trace_file):
     assert [(a.job.id, a.job.submit_s, a.job.tasks, a.run_s) for a in arrivals] == [
         ("a", 1, 3, (5, 9)), ("a", 2, 1, (5,)), ("c", 2, 1, (5,)), ("c", 2, 1, (5,))
     ]  # fmt: skip
+
+
+def test_a_job_has_a_user_and_an_expected_run_time_where_somebody_said_so(trace_file):
+    header = f"{HEADER.strip()},user,runtime_estimate_s\n"
+    path = trace_file(f"{header}a,1,b,1,5,1,10,ann,60\nb,1,b,1,5,1,10,,\nc,1,b,1,5,1,10,ann,0\n")
+
+    assert [(a.job.user, a.job.estimate_s) for a in read(path)] == [("ann", 60.0), ("", None), ("ann", 0.0)]
+
+
+def test_a_job_of_unlike_rows_is_expected_to_run_as_long_as_the_longest_if_all_say_how_long(trace_file):
+    header = f"{HEADER.strip()},user,runtime_estimate_s\n"
+    known = "a,1,b,1,5,1,10,ann,60\na,1,b,1,5,2,10,ann,90\n"
+    unknown = "b,1,b,1,5,1,10,ann,60\nb,1,b,1,5,2,10,ann,\n"
+    others = "b,1,b,1,5,1,10,bob,7\n"
+
+    jobs = [job for job, _ in read(trace_file(header + known + unknown + others))]
+
+    assert [(job.user, job.tasks, job.estimate_s) for job in jobs] == [
+        ("ann", 2, 90.0), ("ann", 2, None), ("bob", 1, 7.0)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("estimate", ["-1", "nan", "soon"])
+def test_an_expected_run_time_that_is_none_is_a_bad_row(trace_file, estimate):
+    path = trace_file(f"{HEADER.strip()},runtime_estimate_s\na,1,b,1,5,1,10,{estimate}\n")
+
+    with pytest.raises(UserError, match=r":2: runtime_estimate_s "):
+        read(path)
 
 
 def test_a_job_of_many_unlike_rows_takes_time_in_proportion(trace_file):
@@ -293,7 +329,7 @@ def test_the_many_ways_to_write_csv_mean_the_same(trace_file, whole):
     arrivals = read(trace_file(whole), rejects)
 
     task = Task(Resources(500, 1024))
-    assert flat(arrivals) == [("j1", 1, "batch", {(task, 10.5): 2}), ("j2", 2, "batch", {(task, 10.5): 2})]
+    assert flat(arrivals) == [(f"j{n}", n, "batch", "", None, {(task, 10.5): 2}) for n in (1, 2)]
     assert rejects.read == 2
 
 
