@@ -2,7 +2,8 @@
 
 The published pair: 2,000 pods a second offered to 30,000 nodes; kube-scheduler placed about 300 a second, Gödel with
 three optimistic shards about 1,000, peaks of 1,300 and more (Gödel's docs/performance/best-practice.md). Of this only
-the 300 goes into the model, as a decision time of 1/300 s a pod for each scheduler; the 1,000 are to come out.
+the 300 goes into the model, as a decision time of 1/300 s a pod for each scheduler. Claim under test: the 1,000 come
+out.
 Run: ``python -m experiments.godel`` -> results/experiments/godel.*
 """
 

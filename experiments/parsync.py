@@ -2,8 +2,8 @@
 
 The scale is Alibaba's in Feng et al., "Scaling large production clusters with partitioned synchronization", USENIX ATC
 2021: 100,000 machines, 40,000 tasks a second, most of them shorter than ten seconds. Twenty schedulers share it, each
-with a quarter of a millisecond for a container. Claims under test: everything offered is placed, memory stays bounded, and a
-scheduler that looks where its picture is fresh conflicts less than one that looks everywhere on an old one.
+with a quarter of a millisecond for a container. Claims under test: everything offered is placed, memory stays bounded,
+and a scheduler that looks where its picture is fresh conflicts less than one that looks everywhere on an old one.
 Run: ``python -m experiments.parsync`` -> results/experiments/parsync.*
 """
 

@@ -54,8 +54,8 @@ def test_what_runs_at_another_moment_is_what_counts(study):
 
 
 def test_a_few_in_a_thousand_may_be_left_over(study):
-    # One container of a thousand fits nowhere with the others, and two in a thousand may be left over.
-    rows = ["small,0,batch,999,10,0.016,16777216", "large,0,batch,1,10,4,4294967296"]
+    # One container of a thousand fits nowhere, and two in a thousand may be left over.
+    rows = ["small,0,batch,999,10,0.016,16777216", "large,0,batch,1,10,5,4294967296"]
 
     assert needed(study(rows))["hosts_needed"] == 4
 

@@ -80,8 +80,8 @@ def test_the_name_of_a_series_stands_for_all_of_it():
 
 
 def test_an_unknown_experiment_is_named_with_its_nearest():
-    with pytest.raises(UserError, match="did you mean 'omega_fig05'"):
-        experiment.find(["omega_fig5"])
+    with pytest.raises(UserError, match="did you mean 'busy_cell'"):
+        experiment.find(["busy_sell"])
 
 
 @pytest.mark.parametrize("scale", Scale)
