@@ -13,7 +13,6 @@ import numpy as np
 
 from policies.arrays import BoolArray, IntArray
 from policies.requests import ALWAYS, RESOURCES, Resources, Task
-from traces import tables
 from traces.labels import read_labels
 from traces.units import GPU_MILLI, MILLI
 
@@ -147,6 +146,8 @@ def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
         Naming the file and the column or row.
     """
     known = ("host", "cpus", "memory_bytes", "gpus", "joins_s", "leaves_s", "labels", *LATER_COLUMNS)
+    from traces import tables  # only where there is a file: Arrow costs a tenth of a start-up
+
     table = tables.read_whole(path, required=known[:3], optional=known[3:])
     names = table.text("host")
     columns = {

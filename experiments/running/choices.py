@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib.metadata
 import importlib.util
 import inspect
 import traceback
@@ -106,6 +105,8 @@ def policy(spec: str) -> Choice:
         return Choice(spec, made_from, _parameters(spec, rest, made_from), foreign=True)
     if name in BUILT_IN:
         return Choice(spec, BUILT_IN[name], _parameters(spec, rest, BUILT_IN[name]))
+    import importlib.metadata  # only where a name is none of ours: it costs a twentieth of a start-up
+
     installed = {entry.name: entry for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)}
     if name not in installed:
         raise UserError(f"no placement policy is called {name!r}{nearest(name, [*BUILT_IN, *installed])}")

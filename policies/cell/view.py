@@ -136,21 +136,34 @@ class ClusterView:
         need = self.need(task)
         return self.free - need if need is not None else np.full_like(self.free, -1)
 
-    def fits(self, task: Task) -> BoolArray:
-        """Say on which hosts one more `task` may be put, shape (n_hosts,): it fits, and nothing forbids it there.
+    def fits(self, task: Task, hosts: IntArray | None = None) -> BoolArray:
+        """Say where one more `task` may be put: it fits, and nothing forbids it there.
 
         A resource that it does not ask for is no obstacle.
+
+        Parameters
+        ----------
+        task : Task
+            The container in question.
+        hosts : ndarray of int, shape (m,), optional
+            Rows to look at, perhaps one of them twice; all of them by default.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_hosts,) or (m,)
         """
         if task.constraints or task.apart:
-            return self.fits(Task(task.need)) & self._permitted(task)
+            permitted = self._permitted(task)
+            return self.fits(Task(task.need), hosts) & (permitted if hosts is None else permitted.take(hosts))
         amounts = self.amounts(task)
         if not amounts:
             # What is down has nothing free, so only a container that asks for nothing must be told.
-            return self.alive if amounts is not None else np.zeros(len(self), dtype=bool)
+            alive = self.alive if hosts is None else self.alive.take(hosts)
+            return alive if amounts is not None else np.zeros(alive.size, dtype=bool)
         free = self.free
         fits: BoolArray | None = None
         for row, amount in amounts:
-            enough = free[row] >= amount
+            enough = (free[row] if hosts is None else free[row].take(hosts)) >= amount
             fits = enough if fits is None else np.logical_and(fits, enough, out=fits)
         assert fits is not None
         return fits
@@ -185,17 +198,6 @@ class ClusterView:
             least = times if least is None else np.minimum(least, times, out=least)
         assert least is not None
         return np.maximum(least, 0, out=least)
-
-    def all_fit(self, task: Task, hosts: IntArray, counts: IntArray) -> bool:
-        """Say whether `counts` more of `task` fit on `hosts`, which are different, all of them."""
-        try:
-            need = self._sizes[task]
-        except KeyError:
-            plain = self.amounts(task) and not task.constraints and not task.apart
-            need = self._sizes[task] = self.need(task) if plain else None
-        if need is None:
-            return bool((counts <= self.slots(task, hosts)).all())
-        return bool((self.free.take(hosts, axis=1) >= need * counts).all())
 
     def hosts(self, rows: IntArray) -> IntArray:
         """Give the numbers of the hosts that stand in some rows of this view."""

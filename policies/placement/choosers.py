@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.arrays import IntArray
+from policies.arrays import BoolArray, IntArray
 from policies.cell import ClusterView
 from policies.errors import UserError
 from policies.placement.interface import Score
@@ -18,7 +18,7 @@ DRAWS = 4096
 CROWDED = 0.05
 #: How much the latest draws count in what the next ones are expected to find.
 LATEST = 0.1
-RANKS = np.arange(DRAWS)
+RANKS = np.arange(DRAWS, dtype=np.int32)
 ONES = np.ones(DRAWS, dtype=np.int64)
 for _constant in (RANKS, ONES):
     _constant.flags.writeable = False
@@ -41,6 +41,7 @@ class RandomFirstFit:
         self._rng = rng
         self._drawn = np.empty(0, dtype=np.int64)
         self._drawn_of = self._used = 0
+        self._first = np.empty(0, dtype=np.int32)  # for each row, scratch space: the first draw of it
         self._luck = 1.0  # the share of draws that are expected to find room
 
     def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:
@@ -50,13 +51,9 @@ class RandomFirstFit:
         if task.constraints or task.apart:
             # Hosts that are not allowed are hosts without room, and there may be many of them.
             return self._draw_rest(view.slots(task), *NOWHERE, k)
-        if self._luck == 1.0:
-            hosts, counts = self._tally(np.sort(self._draw(k, len(view))))
-            if view.all_fit(task, hosts, counts):
-                return hosts, counts
         # As many as will do if luck stays as it was, and some; where that is too little, the rest is looked for.
-        drawn = self._draw(int(k / max(self._luck, CROWDED) * 1.1) + 8, len(view))
-        hosts, counts = self._succeed(view, task, drawn, k)
+        draws = k if self._luck == 1.0 else int(k / max(self._luck, CROWDED) * 1.1) + 8
+        hosts, counts = self._succeed(view, task, self._draw(draws, len(view)), k)
         left = k - int(np.add.reduce(counts))
         return self._draw_rest(view.slots(task), hosts, counts, left) if left else (hosts, counts)
 
@@ -65,7 +62,9 @@ class RandomFirstFit:
         begin, end = self._used, self._used + k
         if n != self._drawn_of or end > self._drawn.size:
             # Many at a time: the call costs more than the numbers.
-            self._drawn, self._drawn_of = self._rng.integers(n, size=max(k, DRAWS)), n
+            self._drawn = self._rng.integers(n, size=max(k, DRAWS))
+            if n != self._drawn_of:
+                self._drawn_of, self._first = n, np.empty(n, dtype=np.int32)
             begin, end = 0, k
         self._used = end
         return self._drawn[begin:end]
@@ -73,24 +72,38 @@ class RandomFirstFit:
     def _succeed(self, view: ClusterView, task: Task, drawn: IntArray, k: int) -> Chosen:
         """Give the hosts of the first `k` draws that find room, and how many of them each host has."""
         n = drawn.size
-        order = drawn.argsort(kind="stable")
-        hosts = drawn.take(order)
-        rank = RANKS[:n] if n <= DRAWS else np.arange(n)
-        again = np.empty(n, dtype=bool)
-        again[0] = False
-        np.equal(hosts[1:], hosts[:-1], out=again[1:])
-        begins = np.maximum.accumulate(rank * ~again)
-        # A host's own draws succeed in their order until its room is used up.
-        succeeds = rank - begins < view.slots(task, hosts)
-        in_time = np.zeros(n, dtype=bool)
-        in_time[order] = succeeds
-        successes = in_time.nonzero()[0]
-        self._luck += LATEST * (successes.size / n - self._luck)
-        if successes.size == n:
-            self._luck = 1.0
-        if successes.size > k:
-            succeeds &= order <= successes[k - 1]
-        return self._tally(hosts[succeeds])
+        rank = RANKS[:n] if n <= DRAWS else np.arange(n, dtype=np.int32)
+        # Written from behind, so that of several draws of a host the first one stays.
+        self._first[drawn[::-1]] = rank[::-1]
+        first = self._first.take(drawn) == rank
+        succeeds = view.fits(task, drawn)
+        again = (~first).nonzero()[0]
+        if again.size:
+            self._draw_again(view, task, drawn, again, succeeds)
+        successes = succeeds.nonzero()[0]
+        self._luck = 1.0 if successes.size == n else self._luck + LATEST * (successes.size / n - self._luck)
+        successes = successes[:k]
+        if not again.size:
+            hosts = drawn.take(successes)
+            return hosts, ONES[: hosts.size] if hosts.size <= DRAWS else np.ones(hosts.size, dtype=np.int64)
+        is_first = first.take(successes)
+        ones = successes[is_first]
+        counts = np.ones(ones.size, dtype=np.int64)
+        more = drawn.take(successes[~is_first])
+        np.add.at(counts, np.searchsorted(ones, self._first.take(more)), 1)
+        return drawn.take(ones), counts
+
+    @staticmethod
+    def _draw_again(view: ClusterView, task: Task, drawn: IntArray, again: IntArray, succeeds: BoolArray) -> None:
+        """Take back the success of those draws `again` of a host that earlier draws of it leave no room."""
+        held: dict[int, int] = {}
+        hosts = drawn.take(again)
+        for draw, host, room in zip(again.tolist(), hosts.tolist(), view.slots(task, hosts).tolist(), strict=True):
+            already = held.get(host, 1)
+            if already < room:
+                held[host] = already + 1
+            else:
+                succeeds[draw] = False
 
     @staticmethod
     def _tally(drawn: IntArray) -> Chosen:
