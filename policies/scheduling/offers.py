@@ -58,7 +58,7 @@ class Allocator(Watcher):
         self._asking: dict[str, Any] = {}  # scheduler: the event it waits for, in the order of asking
         self._filtered_until: dict[str, float] = {}
         self._running: dict[str, IntArray] = {}  # scheduler: what its containers hold, shape (n_resources,)
-        self._on_offer = np.zeros_like(cell.snapshot().free)
+        self._out: dict[str, IntArray] = {}  # scheduler: the offer that it holds
         self._making = False
         cell.watch(self)
 
@@ -68,9 +68,9 @@ class Allocator(Watcher):
         self._wake()
         return event
 
-    def answer(self, scheduler: str, offer: IntArray, used: dict[Task, int]) -> None:
-        """Take back what is left of an offer, of which `used` containers were started."""
-        self._on_offer -= offer
+    def answer(self, scheduler: str, used: dict[Task, int]) -> None:
+        """Take back what is left of a scheduler's offer, of which `used` containers were started."""
+        del self._out[scheduler]
         view = self._cell.snapshot()
         held = self._running.setdefault(scheduler, np.zeros(len(view.resources), dtype=np.int64))
         for task, count in used.items():
@@ -109,13 +109,18 @@ class Allocator(Watcher):
         if not asking:
             return
         view = self._cell.snapshot()
-        offer = np.maximum(view.free - self._on_offer, 0)
+        offer = np.maximum(view.free, 0)
+        for held in self._out.values():
+            # An offer that is out is of what was free then, and nobody else could have it since.
+            offer -= held
+        if self._out:
+            np.maximum(offer, 0, out=offer)  # a host may have become smaller, or have gone
         cpus = offer[0].sum()
         if not cpus or cpus < 1000 * self._rules.min_cpus:
             return  # whoever asks goes on waiting until something ends or comes back
-        chosen = min(asking, key=self._dominant_share)
+        chosen = min(asking, key=self._dominant_share) if len(asking) > 1 else asking[0]
         event = self._asking.pop(chosen)
-        self._on_offer += offer
+        self._out[chosen] = offer
         yield self._clock.timeout(self._rules.latency_s)
         event.succeed(offer)
 
@@ -144,16 +149,15 @@ class Offered:
         offer = yield self.allocator.ask(scheduler.name)
         view = scheduler.cell.snapshot().with_free(offer)
         decided: list[tuple[Pending, list[Claims]]] = []
+        taken: list[Claims] = []
         for job in scheduler.queue.take_all(pending):
+            for claims in taken:
+                view = view.after(claims.task, claims.hosts, claims.counts)
             view = view.without_bars()
             yield scheduler.clock.timeout(scheduler.begin(job, view))
             transaction = scheduler.plan(job, view)
-            if worth_claiming(transaction, job, self.commit):
-                for claims in transaction:
-                    view = view.after(claims.task, claims.hosts, claims.counts)
-            else:
-                transaction = []
-            decided.append((job, transaction))
+            taken = transaction if worth_claiming(transaction, job, self.commit) else []
+            decided.append((job, taken))
         used: dict[Task, int] = {}
         for job, transaction in decided:
             if transaction:
@@ -162,4 +166,4 @@ class Offered:
                 for claims in outcome.accepted:
                     used[claims.task] = used.get(claims.task, 0) + claims.tasks
             scheduler.settle(job)
-        self.allocator.answer(scheduler.name, offer, used)
+        self.allocator.answer(scheduler.name, used)
