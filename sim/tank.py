@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,7 +140,9 @@ class Tank:
             How many hosts hold more than they have: the recorded scheduler overcommitted, ours do not.
         """
         for entry in recorded:
-            self._prefill(entry.as_arrival().job, entry.task, entry.hosts, entry.run_s, recorded=True)
+            hosts, counts = np.unique(entry.hosts, return_counts=True)
+            parts = _by_run_time(hosts, counts, entry.run_s, entry.hosts)
+            self._prefill(entry.as_arrival().job, entry.task, hosts, counts, parts, recorded=True)
         return int((self.snapshot().free < 0).any(axis=0).sum())
 
     def prefill(self, arrivals: Iterable[Arrival], placer: Placer, source: str) -> None:
@@ -162,19 +165,28 @@ class Tank:
                     raise UserError(
                         f"{source}: job {job.id!r} finds no room for {group.count - counts.sum()} containers"
                     )
-                self._prefill(job, group.task, np.repeat(hosts, counts), runs, recorded=False)
+                parts = _by_run_time(hosts, counts, runs)
+                self._prefill(job, group.task, hosts, counts, parts, recorded=False)
 
-    def _prefill(self, job: Job, task: Task, each: IntArray, run_s: RunTime, *, recorded: bool) -> None:
-        hosts, counts = np.unique(each, return_counts=True)
+    def _prefill(
+        self,
+        job: Job,
+        task: Task,
+        hosts: IntArray,
+        counts: IntArray,
+        parts: Iterable[tuple[IntArray, IntArray, float]],
+        *,
+        recorded: bool,
+    ) -> None:
         self.ledger.place(task, hosts, counts, job.id)
-        for part_hosts, part_counts, run in _by_run_time(each, run_s):
-            self._run(Running(job, "", task, part_hosts, part_counts, run, 0.0, recorded))
+        for part_hosts, part_counts, run_s in parts:
+            self._run(Running(job, "", task, part_hosts, part_counts, run_s, 0.0, recorded))
         self._log.say(
             0.0,
             Event.PREFILLED,
             job=job.id,
             workload=job.workload,
-            tasks=each.size,
+            tasks=int(counts.sum()),
             levels=self.ledger.levels(),
             where=(hosts, counts),
         )
@@ -328,18 +340,14 @@ class Tank:
 
     def _start(self, pending: Pending, claims: Claims, run_s: RunTime, begin: int) -> None:
         now, job = self.env.now, pending.job
-        if isinstance(run_s, float):
-            self._run(Running(job, pending.scheduler, claims.task, claims.hosts, claims.counts, run_s, now))
-        else:
-            each = np.repeat(claims.hosts, claims.counts)
-            for hosts, counts, run in _by_run_time(each, run_s[begin : begin + claims.tasks]):
-                self._run(Running(job, pending.scheduler, claims.task, hosts, counts, run, now))
-            run_s = float("nan")
+        theirs_s = run_s if isinstance(run_s, float) else run_s[begin : begin + claims.tasks]
+        for hosts, counts, one_s in _by_run_time(claims.hosts, claims.counts, theirs_s):
+            self._run(Running(job, pending.scheduler, claims.task, hosts, counts, one_s, now))
         self._say_of(
             pending,
             Event.STARTED,
             tasks=claims.tasks,
-            seconds=run_s,
+            seconds=run_s if isinstance(run_s, float) else nan,
             levels=self.ledger.levels(),
             where=(claims.hosts, claims.counts),
         )
@@ -562,15 +570,19 @@ def _one_or_each(runs: list[tuple[float, int]]) -> RunTime:
     return lengths[0] if len(set(lengths)) == 1 else np.repeat(np.array(lengths), counts)
 
 
-def _by_run_time(each: IntArray, run_s: RunTime) -> Iterator[tuple[IntArray, IntArray, float]]:
+def _by_run_time(
+    hosts: IntArray, counts: IntArray, run_s: RunTime, each: IntArray | None = None
+) -> Iterator[tuple[IntArray, IntArray, float]]:
     """Group containers that end together.
 
     Parameters
     ----------
-    each : ndarray of int, shape (n,)
-        The host of every container.
+    hosts, counts : ndarray of int, shape (m,)
+        Different hosts, and how many containers on each, n in all.
     run_s : float or ndarray of float, shape (n,)
         How long they run.
+    each : ndarray of int, shape (n,), optional
+        The host of every container, in the order of `run_s`; host after host by default.
 
     Yields
     ------
@@ -580,12 +592,14 @@ def _by_run_time(each: IntArray, run_s: RunTime) -> Iterator[tuple[IntArray, Int
         How long they run.
     """
     if isinstance(run_s, float):
-        yield *np.unique(each, return_counts=True), run_s
+        yield hosts, counts, run_s
         return
+    if each is None:
+        each = np.repeat(hosts, counts)
     lengths: FloatArray = run_s
     order = lengths.argsort(kind="stable")
     ordered = lengths[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     for begin, end in zip(starts, [*starts[1:], lengths.size], strict=True):
-        hosts, counts = np.unique(each[order[begin:end]], return_counts=True)
-        yield hosts, counts, float(ordered[begin])
+        part_hosts, part_counts = np.unique(each[order[begin:end]], return_counts=True)
+        yield part_hosts, part_counts, float(ordered[begin])

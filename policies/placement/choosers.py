@@ -14,8 +14,10 @@ from policies.requests import Task
 
 #: Hosts that are drawn at a time.
 DRAWS = 4096
-#: Below this share of draws that find room, looking at all hosts costs less than drawing on.
-CROWDED = 0.05
+#: More draws than this for each host of the cell cost more than looking at all hosts.
+MOST_DRAWS = 0.5
+#: There is always some hope.
+HOPELESS = 1e-6
 #: How much the latest draws count in what the next ones are expected to find.
 LATEST = 0.1
 RANKS = np.arange(DRAWS, dtype=np.int32)
@@ -52,10 +54,17 @@ class RandomFirstFit:
             # Hosts that are not allowed are hosts without room, and there may be many of them.
             return self._draw_rest(view.slots(task), *NOWHERE, k)
         # As many as will do if luck stays as it was, and some; where that is too little, the rest is looked for.
-        draws = k if self._luck == 1.0 else int(k / max(self._luck, CROWDED) * 1.1) + 8
-        hosts, counts = self._succeed(view, task, self._draw(draws, len(view)), k)
+        draws = k if self._luck == 1.0 else int(k / self._luck * 1.1) + 8
+        if draws > len(view) * MOST_DRAWS:
+            hosts, counts = NOWHERE
+        else:
+            hosts, counts = self._succeed(view, task, self._draw(draws, len(view)), k)
         left = k - int(np.add.reduce(counts))
-        return self._draw_rest(view.slots(task), hosts, counts, left) if left else (hosts, counts)
+        if not left:
+            return hosts, counts
+        room = view.slots(task)
+        self._luck = max(float(np.count_nonzero(room)) / len(view), HOPELESS)
+        return self._draw_rest(room, hosts, counts, left)
 
     def _draw(self, k: int, n: int) -> IntArray:
         """Draw `k` of `n` rows with replacement."""
@@ -96,14 +105,16 @@ class RandomFirstFit:
     @staticmethod
     def _draw_again(view: ClusterView, task: Task, drawn: IntArray, again: IntArray, succeeds: BoolArray) -> None:
         """Take back the success of those draws `again` of a host that earlier draws of it leave no room."""
-        held: dict[int, int] = {}
         hosts = drawn.take(again)
-        for draw, host, room in zip(again.tolist(), hosts.tolist(), view.slots(task, hosts).tolist(), strict=True):
-            already = held.get(host, 1)
-            if already < room:
-                held[host] = already + 1
-            else:
-                succeeds[draw] = False
+        order = hosts.argsort(kind="stable")
+        hosts = hosts.take(order)
+        number = np.arange(hosts.size)
+        begins = number.copy()
+        begins[1:] *= hosts[1:] != hosts[:-1]
+        # The first draw of a host is not among them, so that already one container more is there.
+        already = number - np.maximum.accumulate(begins) + 1
+        fails = already >= view.slots(task, hosts)
+        succeeds[again[order[fails]]] = False
 
     @staticmethod
     def _tally(drawn: IntArray) -> Chosen:
