@@ -35,7 +35,7 @@ MEASURES = (
 
 def points(plan: Plan) -> Iterator[Point]:
     """Sweep the decision time of services under three schemes, on three clusters."""
-    seeds, until_s = omega.seeds_and_horizon(plan)
+    seeds, until_s = omega.seeds_and_horizon(plan, small_h=4.0)
     for cluster in "ABC":
         for scheme in SCHEMES:
             for t_job_s in plan.pick([0.1, 1.0, 10.0, 100.0], omega.log_grid(0.01, 100, 13)):

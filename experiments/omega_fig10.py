@@ -33,7 +33,7 @@ MEASURES = (
 
 def points(plan: Plan) -> Iterator[Point]:
     """Sweep both parts of the decision time of services under four schemes."""
-    seeds, until_s = omega.seeds_and_horizon(plan, paper_days=1.0, small_h=3.0)
+    seeds, until_s = omega.seeds_and_horizon(plan, paper_days=1.0, small_h=2.0)
     for scheme in SCHEMES:
         for t_job_s in plan.pick([0.1, 3.0, 100.0], omega.log_grid(0.01, 100, 9)):
             for t_task_s in plan.pick([0.005, 0.1, 1.0], omega.log_grid(0.001, 1, 7)):

@@ -23,7 +23,7 @@ __all__ = ["MEASURES", "check", "draw", "points"]
 
 def points(plan: Plan) -> Iterator[Point]:
     """Sweep both parts of the decision time of services."""
-    seeds, until_s = omega.seeds_and_horizon(plan, paper_days=29.0, small_h=3.0)
+    seeds, until_s = omega.seeds_and_horizon(plan, paper_days=29.0, small_h=2.0)
     for t_job_s in plan.pick([0.1, 3.0, 30.0, 100.0], omega.log_grid(0.01, 100, 9)):
         for t_task_s in plan.pick([0.005, 0.1, 1.0], omega.log_grid(0.001, 1, 7)):
             for seed in seeds:

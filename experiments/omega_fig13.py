@@ -26,7 +26,7 @@ MEASURES = ("wait_mean_s.batch", "conflict_fraction.batch", "busyness.batch", "j
 
 def points(plan: Plan) -> Iterator[Point]:
     """Sweep the decision time of batch jobs for one and for three batch schedulers."""
-    seeds, until_s = omega.seeds_and_horizon(plan, paper_days=1.0, small_h=3.0)
+    seeds, until_s = omega.seeds_and_horizon(plan, paper_days=1.0, small_h=2.0)
     for schedulers in MANY:
         for t_batch_s in plan.pick([1.0, 2.0, 4.0, 8.0, 15.0], omega.log_grid(0.5, 30, 12)):
             for seed in seeds:

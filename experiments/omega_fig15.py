@@ -48,7 +48,7 @@ def mapreduce_point(cluster: str, sizing: str, seed: int, until_s: float) -> Poi
 
 def points(plan: Plan) -> Iterator[Point]:
     """Go through clusters and sizings."""
-    seeds, until_s = omega.seeds_and_horizon(plan, paper_days=7.0)
+    seeds, until_s = omega.seeds_and_horizon(plan, paper_days=7.0, small_h=3.0)
     for cluster in CLUSTERS:
         for sizing in SIZINGS:
             for seed in seeds:

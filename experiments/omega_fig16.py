@@ -29,7 +29,7 @@ WARM_UP_S = 1800.0
 
 def points(plan: Plan) -> Iterator[Point]:
     """Run with and without extra workers."""
-    seeds, until_s = omega.seeds_and_horizon(plan, paper_days=7.0)
+    seeds, until_s = omega.seeds_and_horizon(plan, paper_days=7.0, small_h=3.0)
     for sizing in (AS_REQUESTED, MAX_PARALLELISM):
         for seed in seeds:
             yield mapreduce_point("C", sizing, seed, until_s)._replace(fold=Utilisation)
