@@ -17,7 +17,7 @@ import pandas as pd
 
 from experiments.drawing.curves import curve, legend, panels
 from experiments.drawing.style import Figure
-from experiments.measures.checks import Check, within
+from experiments.measures.checks import Check, times_within
 from experiments.measures.tables import by_seed, groups
 from experiments.running.experiment import Plan, Point
 from experiments.running.study import Detail, RunKey, Study
@@ -73,22 +73,22 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
     fraction = {mode: by_seed(modes, "conflict_fraction.service", conflict=mode[0], commit=mode[1]) for mode in MODES}
     for commit in ("incremental", "gang"):
         ratio = fraction["coarse", commit] / fraction["fine", commit]
-        yield within("busy cell", f"coarse detection conflicts more than fine, {commit}", ratio, 1.2, 3, unit="×")
+        yield times_within("busy cell", f"coarse detection conflicts more than fine, {commit}", ratio, 1.2, 3)
     for conflict in ("fine", "coarse"):
         ratio = fraction[conflict, "gang"] / fraction[conflict, "incremental"]
-        yield within("busy cell", f"gangs conflict more than incremental commits, {conflict}", ratio, 1.2, 3, unit="×")
+        yield times_within("busy cell", f"gangs conflict more than incremental commits, {conflict}", ratio, 1.2, 3)
     counts = sorted(many.schedulers.unique())
     conflicts = [by_seed(many, "conflicted_transactions.batch", schedulers=n) for n in counts]
-    yield within(
-        "busy cell", f"{counts[1]} batch schedulers conflict more than one", conflicts[1] / conflicts[0], 1, unit="×"
+    yield times_within(
+        "busy cell", f"{counts[1]} batch schedulers conflict more than one", conflicts[1] / conflicts[0], 1
     )
     first, last = conflicts[1] - conflicts[0], conflicts[-1] - conflicts[-2]
     slowing = (last / (counts[-1] - counts[-2])) / (first / (counts[1] - counts[0]))
-    yield within("busy cell", "each further scheduler adds fewer conflicts", slowing, high=0.5, unit="×")
+    yield times_within("busy cell", "each further scheduler adds fewer conflicts", slowing, high=0.5)
     for architecture, low, high in (("shared-state", 0.9, 1.1), ("monolithic", 10, float("inf"))):
         slow, quick = (by_seed(waits, "wait_mean_s.batch", architecture=architecture, service_s=s) for s in (30.0, 0.1))
-        yield within(
-            "busy cell", f"{architecture}: batch wait at 30 s over that at 0.1 s", slow / quick, low, high, unit="×"
+        yield times_within(
+            "busy cell", f"{architecture}: batch wait at 30 s over that at 0.1 s", slow / quick, low, high
         )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.drawing.style import COLOURS, Figure, new
-from experiments.measures.checks import Check, within
+from experiments.measures.checks import Check, times_within
 from experiments.measures.tables import by_seed, groups
 from experiments.running.compaction import compact
 from experiments.running.experiment import Plan, Point
@@ -40,7 +40,7 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
     for policy, _ in groups(table, "policy"):
         if policy in ("binpack", "dot-product", "first-fit") and len(spread):
             fewer = by_seed(table, "hosts_needed", policy=policy) / spread
-            yield within("Borg, EuroSys'15", f"{policy} needs fewer hosts than spreading", fewer, high=1, unit="×")
+            yield times_within("Borg, EuroSys'15", f"{policy} needs fewer hosts than spreading", fewer, high=1)
 
 
 def draw(table: pd.DataFrame) -> Figure:

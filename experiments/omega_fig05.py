@@ -15,7 +15,7 @@ import pandas as pd
 from experiments import omega
 from experiments.drawing.curves import curve, legend, panels
 from experiments.drawing.style import NEUTRAL, Figure
-from experiments.measures.checks import Check, within
+from experiments.measures.checks import Check, times_within
 from experiments.measures.tables import by_seed, groups
 from experiments.measures.theory import mg1_wait_s
 from experiments.omega import MULTI_PATH, SHARED, SINGLE_PATH
@@ -62,22 +62,21 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
         for t_job_s in (10.0, 100.0):
             single, multi, shared = (by_seed(part, wait, scheme=scheme, t_job_s=t_job_s) for scheme in SCHEMES)
             at = f"at a service decision time of {t_job_s:g} s"
-            yield within(source, f"batch waits longer on one path than on two, {at}", single / multi, 1, unit="×")
-            yield within(
-                source, f"batch waits longer on two paths than with shared state, {at}", multi / shared, 1, unit="×"
+            yield times_within(source, f"batch waits longer on one path than on two, {at}", single / multi, 1)
+            yield times_within(
+                source, f"batch waits longer on two paths than with shared state, {at}", multi / shared, 1
             )
         slow, quick = (by_seed(part, wait, scheme=SHARED, t_job_s=t_job_s) for t_job_s in (100.0, 0.1))
-        yield within(
-            source, "with shared state batch waits as long at 100 s as at 0.1 s", slow / quick, 0.8, 1.25, unit="×"
+        yield times_within(
+            source, "with shared state batch waits as long at 100 s as at 0.1 s", slow / quick, 0.8, 1.25
         )
         ours, theory = (by_seed(part, name, scheme=MULTI_PATH, t_job_s=1.0) for name in (wait, "predicted_wait_s"))
-        yield within(
+        yield times_within(
             f"M/G/1, {cluster}",
             "batch waits on two paths at 1 s as in a queue",
             ours / theory,
             0.75,
             1.25,
-            unit="×",
             why_not="a few very large jobs make most of a queue's wait, and a short run has too few of them",
         )
 

@@ -14,7 +14,7 @@ import pandas as pd
 from experiments import omega
 from experiments.drawing.curves import curve, legend, panels
 from experiments.drawing.style import Figure
-from experiments.measures.checks import Check, within
+from experiments.measures.checks import Check, times_within, within
 from experiments.measures.tables import by_seed, groups
 from experiments.omega import MULTI_PATH, SHARED, SINGLE_PATH
 from experiments.omega_fig05 import MEASURES, SCHEMES, points
@@ -28,19 +28,18 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
         source = f"{omega.PAPER} fig. 6, {cluster}"
         single, multi = (by_seed(part, "busyness.all", scheme=s, t_job_s=10.0) for s in (SINGLE_PATH, MULTI_PATH))
         yield within(source, "at 10 s one path for all has no time left", single, 0.95)
-        yield within(source, "at 10 s two paths are less busy than one", single / multi, 1, unit="×")
+        yield times_within(source, "at 10 s two paths are less busy than one", single / multi, 1)
         one, ten = (by_seed(part, "busyness.service", scheme=SHARED, t_job_s=t_job_s) for t_job_s in (1.0, 10.0))
-        yield within(
+        yield times_within(
             source,
             "shared state: service busyness grows with the decision time, 1 to 10 s",
             ten / one,
             7,
             11,
-            unit="×",
             why_not="a decision also has t_task × containers, which is not swept",
         )
         quick, slow = (by_seed(part, "busyness.batch", scheme=SHARED, t_job_s=t_job_s) for t_job_s in (0.1, 100.0))
-        yield within(source, "shared state: batch is as busy at 100 s as at 0.1 s", slow / quick, 0.9, 1.1, unit="×")
+        yield times_within(source, "shared state: batch is as busy at 100 s as at 0.1 s", slow / quick, 0.9, 1.1)
 
 
 def draw(table: pd.DataFrame) -> Figure:

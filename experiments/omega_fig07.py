@@ -14,7 +14,7 @@ import pandas as pd
 from experiments import omega
 from experiments.drawing.curves import curve, legend, panels
 from experiments.drawing.style import Figure
-from experiments.measures.checks import Check, within
+from experiments.measures.checks import Check, times_within, within
 from experiments.measures.tables import by_seed, groups
 from experiments.omega import SHARED, TWO_LEVEL
 from experiments.running.experiment import Plan, Point
@@ -60,9 +60,9 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
         yield within(source, "at 100 s two-level leaves jobs over", offers, 1, unit=" %", why_not=WHY_NOT)
         yield within(source, "at 100 s shared state leaves hardly any over", shared, high=1, unit=" %")
         offers, shared = at_100_s("wait_mean_s.batch")
-        yield within(source, "at 100 s batch waits longer for offers", offers / shared, 2, unit="×", why_not=WHY_NOT)
+        yield times_within(source, "at 100 s batch waits longer for offers", offers / shared, 2, why_not=WHY_NOT)
         offers, shared = at_100_s("busyness.batch")
-        yield within(source, "at 100 s batch is far busier with offers", offers / shared, 2, unit="×", why_not=WHY_NOT)
+        yield times_within(source, "at 100 s batch is far busier with offers", offers / shared, 2, why_not=WHY_NOT)
 
 
 WHY_NOT = (

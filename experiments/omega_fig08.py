@@ -15,7 +15,7 @@ import pandas as pd
 from experiments import omega
 from experiments.drawing.curves import curve, legend, panels
 from experiments.drawing.style import NEUTRAL, Figure
-from experiments.measures.checks import Check, within
+from experiments.measures.checks import Check, times_within
 from experiments.measures.tables import by_seed, groups
 from experiments.measures.theory import saturation_rate
 from experiments.omega import SHARED, T_JOB_S, T_TASK_S
@@ -60,7 +60,7 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
     for cluster, part in groups(table, "cluster"):
         source = f"{omega.PAPER} fig. 8, {cluster}"
         once, twice = (by_seed(part, "busyness.batch", batch_rate=rate) for rate in (1.0, 2.0))
-        yield within(source, "twice the rate is twice the busyness", twice / once, 1.8, 2.2, unit="×")
+        yield times_within(source, "twice the rate is twice the busyness", twice / once, 1.8, 2.2)
         last = part[part.batch_rate == part.batch_rate.max()]
         ours, formula = [], []
         for _, of_seed in groups(part, "seed"):
@@ -70,17 +70,15 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
             conflicts = below["conflict_fraction.batch"].iloc[-1]
             formula.append(below.predicted_saturation.iloc[-1] / (1 + conflicts))
         low, high = {"A": (2.0, 3.1), "B": (4.8, 7.5), "C": (7.5, 11.9)}[str(cluster)]
-        yield within(
-            source, "the batch scheduler is saturated at", ours, low, high, unit="×", why_not=WHY_OTHER[str(cluster)]
+        yield times_within(
+            source, "the batch scheduler is saturated at", ours, low, high, why_not=WHY_OTHER[str(cluster)]
         )
-        yield within(
-            f"λ_sat, {cluster}", "…and the formula predicts that", np.array(ours) / formula, 0.85, 1.15, unit="×"
-        )
+        yield times_within(f"λ_sat, {cluster}", "…and the formula predicts that", np.array(ours) / formula, 0.85, 1.15)
         if min(ours) < last.batch_rate.iloc[0]:
             grows = by_seed(part, "wait_mean_s.batch", batch_rate=float(last.batch_rate.iloc[0])) / by_seed(
                 part, "wait_mean_s.batch", batch_rate=1.0
             )
-            yield within(source, "beyond it waits grow without end", grows, 100, unit="×")
+            yield times_within(source, "beyond it waits grow without end", grows, 100)
 
 
 #: Where the saturation point is an input and no result.

@@ -15,7 +15,7 @@ import pandas as pd
 from experiments import omega
 from experiments.drawing.curves import curve, legend, panels
 from experiments.drawing.style import Figure
-from experiments.measures.checks import Check, within
+from experiments.measures.checks import Check, times_within
 from experiments.measures.tables import by_seed, groups
 from experiments.running.experiment import Plan, Point
 
@@ -61,21 +61,20 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
             return by_seed(part, f"{measure}.service", conflict=mode[0], commit=mode[1], t_job_s=t)
 
         plain, gang, coarse, both = (at("conflict_fraction", mode) for mode in MODES)
-        yield within(
-            source, "gangs conflict about twice as often, fine", gang / plain, 1.4, 2.8, unit="×", why_not=WHY_NOT_GANG
+        yield times_within(
+            source, "gangs conflict about twice as often, fine", gang / plain, 1.4, 2.8, why_not=WHY_NOT_GANG
         )
-        yield within(
+        yield times_within(
             source,
             "coarse finds 2 to 3 times the conflicts",
             coarse / plain,
             1.6,
             3.5,
-            unit="×",
             why_not=WHY_NOT_COARSE,
         )
         busier = at("busyness", MODES[2]) / at("busyness", MODES[0])
-        yield within(source, "…and makes the service scheduler busier", busier, 1.02, unit="×", why_not=WHY_NOT_COARSE)
-        yield within(source, "coarse gangs conflict most", both / plain, 1.4, unit="×", why_not=WHY_NOT_GANG)
+        yield times_within(source, "…and makes the service scheduler busier", busier, 1.02, why_not=WHY_NOT_COARSE)
+        yield times_within(source, "coarse gangs conflict most", both / plain, 1.4, why_not=WHY_NOT_GANG)
 
 
 WHY_NOT_GANG = (
@@ -98,6 +97,7 @@ def draw(table: pd.DataFrame) -> Figure:
             curve(conflicts, part, "t_job_s", "conflict_fraction.service", label, colour=number, dash=number)
             curve(busyness, part, "t_job_s", "busyness.service", label, colour=number, dash=number)
         conflicts.set(title=policy, ylabel="conflict fraction of services", xscale="log")
+        conflicts.set_ylim(bottom=0)
         busyness.set(title=policy, ylabel="busyness of services", ylim=(0, 1.02), xscale="log")
     for panel in axes[-2:]:
         panel.set(xlabel="decision time of a service job [s]")

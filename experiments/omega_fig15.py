@@ -20,7 +20,7 @@ import pandas as pd
 from experiments import omega
 from experiments.drawing.curves import legend, panels
 from experiments.drawing.style import COLOURS, DASHES, NEUTRAL, Figure
-from experiments.measures.checks import Check, within
+from experiments.measures.checks import Check, times_within, within
 from experiments.measures.folds import Speedup
 from experiments.measures.tables import groups
 from experiments.omega import SHARED
@@ -64,16 +64,16 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
         yield within(
             source, "jobs that gain, max-parallelism", 100 * most.mapreduce_gained, 50, 70, unit=" %", why_not=WHY_NOT
         )
-        yield within(
-            source, "speed-up at p80, max-parallelism", most.mapreduce_speedup_p80, 3, 4, unit="×", why_not=WHY_NOT
+        yield times_within(
+            source, "speed-up at p80, max-parallelism", most.mapreduce_speedup_p80, 3, 4, why_not=WHY_NOT
         )
         relative, capped = by_run.loc[RELATIVE], by_run.loc[CAPPED]
         share = relative.mapreduce_speedup_p80 / most.mapreduce_speedup_p80
-        yield within(
-            source, "at most four times the request gains nearly as much", share, 0.7, 1.01, unit="×", why_not=WHY_NOT
+        yield times_within(
+            source, "at most four times the request gains nearly as much", share, 0.7, 1.01, why_not=WHY_NOT
         )
         fewer = capped.mapreduce_gained / most.mapreduce_gained
-        yield within(source, "fewer gain under a global cap of 60 %", fewer, high=1, unit="×")
+        yield times_within(source, "fewer gain under a global cap of 60 %", fewer, high=1)
 
 
 WHY_NOT = (

@@ -14,7 +14,7 @@ import pandas as pd
 from experiments import omega
 from experiments.drawing.curves import legend, panels
 from experiments.drawing.style import COLOURS, DASHES, Figure, time_unit
-from experiments.measures.checks import Check, within
+from experiments.measures.checks import Check, times_within
 from experiments.measures.folds import Utilisation
 from experiments.measures.tables import groups
 from experiments.omega_fig15 import MAX_PARALLELISM, mapreduce_point
@@ -41,7 +41,7 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
     for resource, name in RESOURCES.items():
         spread = table.groupby(["seed", "sizing"])[f"{resource}_allocated"].std().unstack()
         ratio = spread[MAX_PARALLELISM] / spread[AS_REQUESTED]
-        yield within(f"{omega.PAPER} fig. 16, C", f"{name} varies more with max-parallelism", ratio, 1, unit="×")
+        yield times_within(f"{omega.PAPER} fig. 16, C", f"{name} varies more with max-parallelism", ratio, 1)
 
 
 def draw(table: pd.DataFrame) -> Figure:

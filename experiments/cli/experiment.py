@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,5 @@ def _print(outcomes: list[Outcome]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 180, highlight=False)
     console.print(shown)
     console.print()
-    for check in checks:
-        if check.note:
-            console.print(f"{check.source}: {check.claim}: {check.note}", style="dim")
+    for note, those in groupby(sorted((c for c in checks if c.note), key=lambda c: c.note), lambda c: c.note):
+        console.print(f"{'; '.join(f'{check.source}: {check.claim}' for check in those)}: {note}.", style="dim")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf, isfinite
+from math import exp, inf, isfinite, log
 
-from experiments.measures.statistics import estimate
+from experiments.measures.statistics import Estimate, estimate
 
 
 class Verdict(StrEnum):
@@ -85,19 +85,58 @@ def within(
     It *holds* if the 95 % interval of the mean lies within the limits and *does not hold* if it lies outside them; else
     it is *undecided*. Of a single seed only the number itself is known, and that decides.
     """
-    known: Sequence[float] = list(values)
-    if not known or not all(isfinite(value) for value in known):
-        shown = ", ".join(f"{value:.3g}" for value in known) or "no value"
-        return Check(source, claim, _range(low, high, unit), shown, Verdict.FAILS, why_not)
-    mean, half = estimate(known)
-    if len(known) == 1:
-        half = 0.0
-    ours = f"{mean:.3g}{unit}" + (f" ± {half:.2g}" if len(known) > 1 else "")
+    known = list(values)
+    if not _usable(known):
+        return _unusable(source, claim, known, _range(low, high, unit), why_not)
+    interval = estimate(known)
+    ours = f"{interval.mean:.3g}{unit}" + (f" ± {interval.half:.2g}" if len(known) > 1 else "")
+    return _judged(source, claim, _range(low, high, unit), ours, interval, low, high, why_not)
+
+
+def times_within(
+    source: str, claim: str, ratios: Iterable[float], low: float = 0.0, high: float = inf, *, why_not: str = ""
+) -> Check:
+    """Look whether one thing is so many times another; else as `within`.
+
+    Parameters
+    ----------
+    ratios : iterable of float
+        How many times, one for each seed: both of a pair met the same jobs. One that is not positive fails the claim.
+
+    Notes
+    -----
+    Mean and interval are those of the logarithms: twice as much and half as much are equally far from the same.
+    """
+    known = list(ratios)
+    if not _usable(known) or min(known) <= 0:
+        return _unusable(source, claim, known, _range(low, high, "×"), why_not)
+    logs = estimate([log(ratio) for ratio in known])
+    interval = Estimate(exp(logs.mean), logs.half)
+    ours = f"{interval.mean:.3g}×"
+    if len(known) > 1:
+        ours += f" ({exp(logs.low):.3g} to {exp(logs.high):.3g})"
+    limits = log(low) if low > 0 else -inf, log(high)
+    return _judged(source, claim, _range(low, high, "×"), ours, logs, *limits, why_not)
+
+
+def _usable(known: Sequence[float]) -> bool:
+    return bool(known) and all(isfinite(value) for value in known)
+
+
+def _unusable(source: str, claim: str, known: Sequence[float], expected: str, why_not: str) -> Check:
+    shown = ", ".join(f"{value:.3g}" for value in known) or "no value"
+    return Check(source, claim, expected, shown, Verdict.FAILS, why_not)
+
+
+def _judged(
+    source: str, claim: str, expected: str, ours: str, interval: Estimate, low: float, high: float, why_not: str
+) -> Check:
+    mean, half = interval.mean, interval.half if isfinite(interval.half) else 0.0
     if low <= mean - half and mean + half <= high:
-        return Check(source, claim, _range(low, high, unit), ours, Verdict.HOLDS)
-    apart = mean + half < low or mean - half > high
-    verdict = Verdict.FAILS if apart else Verdict.UNDECIDED
-    return Check(source, claim, _range(low, high, unit), ours, verdict, why_not)
+        return Check(source, claim, expected, ours, Verdict.HOLDS)
+    if mean + half < low or mean - half > high:
+        return Check(source, claim, expected, ours, Verdict.FAILS, why_not)
+    return Check(source, claim, expected, ours, Verdict.UNDECIDED)
 
 
 def _range(low: float, high: float, unit: str) -> str:
@@ -105,4 +144,6 @@ def _range(low: float, high: float, unit: str) -> str:
         return f"≤ {high:g}{unit}"
     if high == inf:
         return f"≥ {low:g}{unit}"
+    if low == 0 and unit == "×":
+        return f"≤ {high:g}×"
     return f"{low:g} to {high:g}{unit}"

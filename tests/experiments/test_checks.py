@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.measures.checks import Verdict, within
+from experiments.measures.checks import Verdict, times_within, within
 from experiments.measures.statistics import estimate
 
 
@@ -57,3 +57,23 @@ def test_the_interval_of_normal_values_holds_their_mean_19_times_in_20():
 
     # Binomial with p = 0.95: three standard deviations about 1,900.
     assert abs(within_it - 1900) <= 3 * math.sqrt(2000 * 0.95 * 0.05)
+
+
+def test_half_and_double_are_equally_far_from_the_same():
+    check = times_within("somebody", "as much", [0.5, 2.0], 0.01, 100.0)
+
+    assert check.ours.startswith("1×")
+    assert check.verdict is Verdict.UNDECIDED
+
+
+def test_ratios_are_judged_by_their_logarithms():
+    ratios = [6.0, 20.0, 40.0, 90.0]
+
+    # By their plain mean of 39 ± 58 nobody could say that these are more than once.
+    assert verdict(ratios, 1.0) is Verdict.UNDECIDED
+    assert times_within("somebody", "more", ratios, 1.0).verdict is Verdict.HOLDS
+
+
+def test_a_ratio_to_nothing_fails():
+    assert times_within("somebody", "more", [0.0, 2.0], 1.0).verdict is Verdict.FAILS
+    assert times_within("somebody", "more", [math.inf, 2.0], 1.0).verdict is Verdict.FAILS
