@@ -32,6 +32,7 @@ MEASURES = (
     "cpu_allocated_mean",
 )
 
+AN_INPUT = " (goes into the workload)"
 #: A scheduler that thinks for more than this share of the time has none left.
 SATURATED = 0.97
 
@@ -71,7 +72,12 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
             formula.append(below.predicted_saturation.iloc[-1] / (1 + conflicts))
         low, high = {"A": (2.0, 3.1), "B": (4.8, 7.5), "C": (7.5, 11.9)}[str(cluster)]
         yield times_within(
-            source, "the batch scheduler is saturated at", ours, low, high, why_not=WHY_OTHER[str(cluster)]
+            source,
+            f"the batch scheduler is saturated at{AN_INPUT if cluster in 'AB' else ''}",
+            ours,
+            low,
+            high,
+            why_not=WHY_OTHER,
         )
         yield times_within(f"λ_sat, {cluster}", "…and the formula predicts that", np.array(ours) / formula, 0.85, 1.15)
         if min(ours) < last.batch_rate.iloc[0]:
@@ -81,8 +87,11 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
             yield times_within(source, "beyond it waits grow without end", grows, 100)
 
 
-#: Where the saturation point is an input and no result.
-WHY_OTHER = {"A": "", "B": "", "C": ""}
+#: For A and B the mean number of containers is derived from the paper's point of saturation, which is no result then.
+WHY_OTHER = (
+    "a mean of 37 containers a job, from the trace of 2011, gives C 13 times by the formula; 9.5 times would "
+    "take 52 containers, or 0.4 conflicts a transaction, and there are next to none"
+)
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -55,16 +55,13 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
     one, three = (
         table[table.schedulers == n].groupby("seed")[table.columns.tolist()].apply(saturation_s) for n in MANY
     )
-    yield within(source, "one scheduler is saturated at", one, 3, 5, unit=" s", why_not=WHY_OTHER)
+    yield within(source, "one scheduler is saturated at", one, 3, 5, unit=" s")
     yield times_within(source, "three bear a decision time longer by", three / one, 2.5, 4)
     free = table[(table.schedulers == 3) & (table["busyness.batch"] < 0.8)]
     last = by_seed(free[free.t_batch_s == free.t_batch_s.max()], "conflict_fraction.batch")
     yield within(source, "their conflict fraction stays about 0.1", last, 0, 0.2)
     wait = by_seed(free[free.t_batch_s == free.t_batch_s.max()], "wait_mean_s.batch")
     yield within(source, "nobody waits too long until they are saturated", wait, high=omega.SLO_S, unit=" s")
-
-
-WHY_OTHER = ""
 
 
 def draw(table: pd.DataFrame) -> Figure:

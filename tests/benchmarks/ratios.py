@@ -40,6 +40,12 @@ def omega_day(*options):
             "--until", "86400", "--policy", "random-first-fit", *options]  # fmt: skip
 
 
+def busy_day(architecture, days=1):
+    """So many days of the busy cell."""
+    return [*TOWTANK, "--trace", "generated:busy-cell", "--until", f"{days}d", "--policy", "random-first-fit",
+            "--architecture", architecture]  # fmt: skip
+
+
 def common_workload(folder, hosts):
     """20,000 one-core tasks, exponential with mean 600 s, Poisson at 70 % of so many hosts of 16 cores."""
     path = folder / f"common-{hosts}.csv"
@@ -64,6 +70,8 @@ def main():
             "omega-day shared-state coarse gang": omega_day(
                 "--architecture", "shared-state", "--conflict", "coarse", "--commit", "gang"
             ),
+            **{f"busy-day {name}": busy_day(name) for name in ("monolithic", "shared-state", "two-level")},
+            "busy-week shared-state": busy_day("shared-state", 7),
             "common 1,000 hosts": common_workload(Path(folder), 1000),
             "common 10,000 hosts": common_workload(Path(folder), 10_000),
         }
