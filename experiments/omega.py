@@ -11,18 +11,20 @@ of unlike machines and picky jobs, with a placement that looks for the best host
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+from experiments.drawing.curves import curve, panels
+from experiments.drawing.style import NEUTRAL, Axes, Figure
+from experiments.measures.tables import groups
 from experiments.measures.theory import Stream, streams_of
 from experiments.running.experiment import Plan, Point
 from experiments.running.study import Detail, RunKey, Study
 from traces.formats import open_trace
 from traces.rejects import Rejects
-
-if TYPE_CHECKING:
-    pass
 
 PAPER = "EuroSys'13"
 
@@ -146,3 +148,35 @@ def log_grid(low: float, high: float, n: int) -> list[float]:
 def seeds_and_horizon(plan: Plan, *, paper_days: float = 7.0, small_h: float = 6.0) -> tuple[tuple[int, ...], float]:
     """Give the seeds of a plan and how long a run goes on, in seconds."""
     return plan.seeds_or(3, 10), plan.pick(small_h * HOUR_S, paper_days * DAY_S)
+
+
+def draw_wait_conflicts_busyness(
+    table: pd.DataFrame, group: str, x: str, by: str, label: Callable[[Any], str] = str
+) -> tuple[Figure, list[Axes]]:
+    """Draw, as figures 12 and 13 do, wait, conflict fraction and busyness of a group of schedulers side by side.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a run.
+    group : str
+        ``batch`` or ``service``.
+    x : str
+        The column of the decision time.
+    by : str
+        A column: a curve for each of its values.
+    label : callable
+        What a value is called.
+    """
+    figure, axes = panels(3, share_y=False)
+    for number, (value, part) in enumerate(groups(table, by)):
+        for panel, measure in zip(axes, ("wait_mean_s", "conflict_fraction", "busyness"), strict=True):
+            curve(panel, part, x, f"{measure}.{group}", label(value), colour=number, dash=number)
+    axes[0].axhline(SLO_S, color=NEUTRAL, linewidth=0.6)
+    axes[0].set(yscale="log", title=f"wait, {group}", ylabel="mean wait [s]")
+    axes[1].set(title=f"conflicts, {group}", ylabel="conflict fraction")
+    axes[1].set_ylim(bottom=0)
+    axes[2].set(title=f"busyness, {group}", ylabel="busyness", ylim=(0, 1.02))
+    for panel in axes:
+        panel.set(xscale="log", xlabel=f"decision time of a {group} job [s]")
+    return figure, axes

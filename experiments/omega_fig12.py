@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import curve, legend, panels
+from experiments.drawing.curves import legend
 from experiments.drawing.style import NEUTRAL, Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.tables import by_seed
@@ -82,20 +82,9 @@ WHY_NOT = "how often schedulers want the same host depends on the placement, whi
 def draw(table: pd.DataFrame) -> Figure:
     """Draw wait, conflict fraction and busyness of services against their decision time."""
     table = table[table.t_task_s == omega.T_TASK_S]
-    figure, axes = panels(3, share_y=False)
-    for number, policy in enumerate(POLICIES):
-        part = table[table.policy == policy]
-        for panel, measure in zip(axes, ("wait_mean_s", "conflict_fraction", "busyness"), strict=True):
-            curve(panel, part, "t_job_s", f"{measure}.service", policy, colour=number, dash=number)
+    figure, axes = omega.draw_wait_conflicts_busyness(table, "service", "t_job_s", "policy")
     theory = table.groupby("t_job_s").no_conflict_busyness.mean()
     axes[2].plot(theory.index, theory, ":", color=NEUTRAL, label="without conflicts")
-    axes[0].axhline(omega.SLO_S, color=NEUTRAL, linewidth=0.6)
-    axes[0].set(yscale="log", title="wait of services", ylabel="mean wait [s]")
-    axes[1].set(title="conflicts of services", ylabel="conflict fraction")
-    axes[1].set_ylim(bottom=0)
-    axes[2].set(title="busyness of services", ylabel="busyness", ylim=(0, 1.02))
-    for panel in axes:
-        panel.set(xscale="log", xlabel="decision time of a service job [s]")
     legend(figure, axes)
     return figure
 

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import curve, legend, panels
-from experiments.drawing.style import NEUTRAL, Figure
+from experiments.drawing.curves import legend
+from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, times_within, within
-from experiments.measures.tables import by_seed, groups
+from experiments.measures.tables import by_seed
 from experiments.omega_fig08 import SATURATED
 from experiments.running.experiment import Plan, Point
 
@@ -66,18 +66,11 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw wait, conflict fraction and busyness of batch against its decision time."""
-    figure, axes = panels(3, share_y=False)
-    for number, (schedulers, part) in enumerate(groups(table, "schedulers")):
-        label = f"{schedulers} batch schedulers" if schedulers > 1 else "1 batch scheduler"
-        for panel, measure in zip(axes, ("wait_mean_s", "conflict_fraction", "busyness"), strict=True):
-            curve(panel, part, "t_batch_s", f"{measure}.batch", label, colour=number, dash=number)
-    axes[0].axhline(omega.SLO_S, color=NEUTRAL, linewidth=0.6)
-    axes[0].set(yscale="log", title="wait", ylabel="mean wait of batch [s]")
-    axes[1].set(title="conflicts", ylabel="conflict fraction of batch")
-    axes[1].set_ylim(bottom=0)
-    axes[2].set(title="busyness", ylabel="mean busyness of a batch scheduler", ylim=(0, 1.02))
-    for panel in axes:
-        panel.set(xscale="log", xlabel="decision time of a batch job [s]")
+
+    def label(schedulers: int) -> str:
+        return f"{schedulers} batch schedulers" if schedulers > 1 else "1 batch scheduler"
+
+    figure, axes = omega.draw_wait_conflicts_busyness(table, "batch", "t_batch_s", "schedulers", label)
     legend(figure, axes)
     return figure
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import simpy
 
-from policies.arrays import FloatArray, IntArray
+from policies.arrays import IntArray
 from policies.cell import Claims, Commit, Conflict, Ledger, Outcome, PreemptiveLedger
 from policies.cell.audit import check, check_apart, check_constraints, check_evictions
 from policies.cell.preemption import Resident, victims
@@ -20,6 +20,7 @@ from policies.placement import Placer
 from policies.requests import Group, Job, Task
 from policies.scheduling import Architecture, Dispatcher, Pending, Settings
 from policies.scheduling.world import Process, Watcher
+from sim.containers import Running, Waiting, as_requested_s, by_run_time, one_or_each, run_s_with
 from traces.hosts import HostEvent, Hosts
 from traces.trace import OPEN_ENDED, Arrival, Recorded, RunTime
 
@@ -48,34 +49,6 @@ class TankOptions:
     sample_s: float = 1.0
     restart_lost: bool = True
     audit: bool = False
-
-
-class Waiting(NamedTuple):
-    """A job of which some containers have no host yet, and what the future holds for it."""
-
-    pending: Pending
-    run_s: tuple[RunTime, ...]  # one entry per group of the job
-    used: list[int]  # how many of each group's run times are used up
-
-
-class Running:
-    """Containers that started together and will end together."""
-
-    __slots__ = ("counts", "hosts", "job", "recorded", "run_s", "scheduler", "since_s", "task")
-
-    def __init__(
-        self,
-        job: Job,
-        scheduler: str,
-        task: Task,
-        hosts: IntArray,
-        counts: IntArray,
-        run_s: float,
-        since_s: float,
-        recorded: bool = False,
-    ) -> None:
-        self.job, self.scheduler, self.task, self.hosts, self.counts = job, scheduler, task, hosts, counts
-        self.run_s, self.since_s, self.recorded = run_s, since_s, recorded
 
 
 class Tank:
@@ -141,7 +114,7 @@ class Tank:
         """
         for entry in recorded:
             hosts, counts = np.unique(entry.hosts, return_counts=True)
-            parts = _by_run_time(hosts, counts, entry.run_s, entry.hosts)
+            parts = by_run_time(hosts, counts, entry.run_s, entry.hosts)
             self._prefill(entry.as_arrival().job, entry.task, hosts, counts, parts, recorded=True)
         return int((self.snapshot().free < 0).any(axis=0).sum())
 
@@ -165,7 +138,7 @@ class Tank:
                     raise UserError(
                         f"{source}: job {job.id!r} finds no room for {group.count - counts.sum()} containers"
                     )
-                parts = _by_run_time(hosts, counts, runs)
+                parts = by_run_time(hosts, counts, runs)
                 self._prefill(job, group.task, hosts, counts, parts, recorded=False)
 
     def _prefill(
@@ -254,12 +227,10 @@ class Tank:
         if self._dispatcher.over_quota(job):
             self._turn_away(job, Event.OVER_QUOTA)
             return
-        as_requested_s = 0.0 if job.mapreduce is None else _as_requested_s(arrival)
+        given_s = 0.0 if job.mapreduce is None else as_requested_s(arrival)
         pending = self._dispatcher.submit(job)
         self._waiting[job] = Waiting(pending, arrival.run_s, [0] * len(job.groups))
-        self._say_of(
-            pending, Event.SUBMITTED, tasks=pending.unplaced, remaining=pending.unplaced, seconds=as_requested_s
-        )
+        self._say_of(pending, Event.SUBMITTED, tasks=pending.unplaced, remaining=pending.unplaced, seconds=given_s)
 
     def _turn_away(self, job: Job, why: Event) -> None:
         self._log.say(
@@ -295,7 +266,7 @@ class Tank:
             self._evict(outcome)
         _, run_s, used = self._waiting[pending.job]
         if outcome.placed > pending.unplaced:
-            run_s = _run_s_with(outcome.placed, pending.job, run_s)
+            run_s = run_s_with(outcome.placed, pending.job, run_s)
         for claims in outcome.accepted:
             begin = used[claims.group]
             used[claims.group] = begin + claims.tasks
@@ -341,7 +312,7 @@ class Tank:
     def _start(self, pending: Pending, claims: Claims, run_s: RunTime, begin: int) -> None:
         now, job = self.env.now, pending.job
         theirs_s = run_s if isinstance(run_s, float) else run_s[begin : begin + claims.tasks]
-        for hosts, counts, one_s in _by_run_time(claims.hosts, claims.counts, theirs_s):
+        for hosts, counts, one_s in by_run_time(claims.hosts, claims.counts, theirs_s):
             self._run(Running(job, pending.scheduler, claims.task, hosts, counts, one_s, now))
         self._say_of(
             pending,
@@ -422,7 +393,7 @@ class Tank:
         for job, kinds in jobs.items():
             groups = tuple(Group(task, sum(tasks for _, tasks in runs)) for task, runs in kinds.items())
             again = Job(job.id, self.env.now, job.workload, groups, True, job.user, job.estimate_s)
-            self._submit(Arrival(again, tuple(_one_or_each(runs) for runs in kinds.values())))
+            self._submit(Arrival(again, tuple(one_or_each(runs) for runs in kinds.values())))
 
     def _evict(self, outcome: Outcome) -> None:
         """End those who must make room for what was granted, and submit them again."""
@@ -538,68 +509,3 @@ class Tank:
                 if r.task.constraints and not r.recorded
             ]
             check_constraints(self._labels, placed)
-
-
-def _as_requested_s(arrival: Arrival) -> float:
-    """Give the run time of a MapReduce job's workers when there are as many as it asks for, in seconds.
-
-    Raises
-    ------
-    ValueError
-        If they have several: workers are alike and share the work equally.
-    """
-    (run_s,) = arrival.run_s
-    if not isinstance(run_s, float):
-        raise ValueError(f"job {arrival.job.id!r}: MapReduce workers have one run time, not one each")
-    return run_s
-
-
-def _run_s_with(workers: int, job: Job, as_requested_s: tuple[RunTime, ...]) -> tuple[RunTime, ...]:
-    """Give the run times of a MapReduce job that has more workers than it asked for.
-
-    The trace knows how long it ran with those it asked for; by how much more workers shorten that, says the model.
-    """
-    assert job.mapreduce is not None
-    shorter = job.mapreduce.run_s(workers) / job.mapreduce.run_s(job.tasks)
-    return tuple(run_s * shorter for run_s in as_requested_s)
-
-
-def _one_or_each(runs: list[tuple[float, int]]) -> RunTime:
-    """Give the run time of containers as a trace would, from pairs of run time and how many have it."""
-    lengths, counts = zip(*runs, strict=True)
-    return lengths[0] if len(set(lengths)) == 1 else np.repeat(np.array(lengths), counts)
-
-
-def _by_run_time(
-    hosts: IntArray, counts: IntArray, run_s: RunTime, each: IntArray | None = None
-) -> Iterator[tuple[IntArray, IntArray, float]]:
-    """Group containers that end together.
-
-    Parameters
-    ----------
-    hosts, counts : ndarray of int, shape (m,)
-        Different hosts, and how many containers on each, n in all.
-    run_s : float or ndarray of float, shape (n,)
-        How long they run.
-    each : ndarray of int, shape (n,), optional
-        The host of every container, in the order of `run_s`; host after host by default.
-
-    Yields
-    ------
-    hosts, counts : ndarray of int, shape (m,)
-        Different hosts, and how many containers on each.
-    run_s : float
-        How long they run.
-    """
-    if isinstance(run_s, float):
-        yield hosts, counts, run_s
-        return
-    if each is None:
-        each = np.repeat(hosts, counts)
-    lengths: FloatArray = run_s
-    order = lengths.argsort(kind="stable")
-    ordered = lengths[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    for begin, end in zip(starts, [*starts[1:], lengths.size], strict=True):
-        part_hosts, part_counts = np.unique(each[order[begin:end]], return_counts=True)
-        yield part_hosts, part_counts, float(ordered[begin])
