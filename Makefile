@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-all lint bench clean
+.PHONY: help demo test test-all lint bench experiments clean
 
 help:
 	@echo "make demo    the main job on an embedded workload, with figures (in demo/)"
 	@echo "make test    the tests"
 	@echo "make lint    linter, formatter and types"
 	@echo "make bench   speed, as ratios to a bare SimPy loop"
+	@echo "make experiments   all studies at the small scale, into results/experiments (about ten minutes)"
 	@echo "make clean   takes away what the others made"
 
 $(READY): pyproject.toml
@@ -37,6 +38,9 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.ratios
 	$(BIN)/python -m pytest -o addopts= tests/benchmarks --benchmark-only --benchmark-columns=min,median,ops --benchmark-sort=name
+
+experiments: $(READY)
+	$(BIN)/towtank experiment run omega busy_cell godel google_week parsync compaction
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .hypothesis .benchmarks
