@@ -83,7 +83,7 @@ def draw(table: pd.DataFrame) -> Figure:
         curve(axes[2], part, "t_job_s", "left_over", f"{cluster} all jobs", colour=colour, dash=2)
     axes[0].set(yscale="log", title="two-level: wait", ylabel="mean wait [s]")
     axes[1].set(title="two-level: busyness", ylabel="busyness", ylim=(0, 1.02))
-    axes[2].set(title="two-level: jobs left over", ylabel="share of all jobs [%]")
+    axes[2].set(title="two-level: jobs left over", ylabel="share of all jobs [%]", ylim=(0, 100))
     for panel in axes:
         panel.set(xscale="log", xlabel="decision time of a service job [s]")
     legend(figure, axes)
