@@ -22,6 +22,7 @@ from experiments.running.experiment import Plan, Point
 from experiments.running.study import Detail, RunKey, Study
 
 POLICIES = ("random-first-fit", "least-allocated", "first-fit", "binpack", "dot-product", "balanced")
+TAKES = ("trace", "policies")
 MEASURES = ("hosts_needed", "hosts", "tasks", "cpu_allocated")
 
 

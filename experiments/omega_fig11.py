@@ -20,6 +20,8 @@ from experiments.running.experiment import Plan, Point
 
 __all__ = ["MEASURES", "check", "draw", "points"]
 
+TAKES = ("trace",)
+
 
 def points(plan: Plan) -> Iterator[Point]:
     """Sweep both parts of the decision time of services."""

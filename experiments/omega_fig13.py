@@ -21,6 +21,7 @@ from experiments.omega_fig08 import SATURATED
 from experiments.running.experiment import Plan, Point
 
 MANY = (1, 3)
+TAKES = ("trace",)
 MEASURES = ("wait_mean_s.batch", "conflict_fraction.batch", "busyness.batch", "jobs_unattempted", "jobs_submitted")
 
 

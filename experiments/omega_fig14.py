@@ -21,6 +21,7 @@ from experiments.running.experiment import Plan, Point
 
 POLICIES = (omega.AT_RANDOM, omega.BEST_OF_ALL)
 MODES = [(conflict, commit) for conflict in ("fine", "coarse") for commit in ("incremental", "gang")]
+TAKES = ("trace",)
 MEASURES = (
     "conflict_fraction.service",
     "conflict_fraction.batch",

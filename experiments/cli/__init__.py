@@ -56,5 +56,6 @@ def main(*words: str) -> None:
         print(f"towtank: {error}", file=sys.stderr)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        print("towtank: interrupted; the same command with the same --out goes on from here", file=sys.stderr)
+        goes_on = "; the same command with the same --out goes on from here" if sys.argv[1:2] == ["run"] else ""
+        print(f"towtank: interrupted{goes_on}", file=sys.stderr)
         sys.exit(130)

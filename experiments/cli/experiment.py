@@ -26,10 +26,10 @@ def experiment() -> None:
 @experiment.command("list", epilog="Example: towtank experiment list")
 def list_() -> None:
     """List the experiments, with the question that each answers."""
-    from experiments.running.experiment import find, names, question
+    from experiments.running.experiment import find, name_of, names, question
 
     for one in find(names()):
-        click.echo(f"{one.__name__.rpartition('.')[2]:18}{question(one)}")
+        click.echo(f"{name_of(one):18}{question(one)}")
 
 
 @experiment.command("run", epilog="Example: towtank experiment run omega_fig05 --scale small")

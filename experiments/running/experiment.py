@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -102,6 +103,8 @@ class Experiment(Protocol):
 
     #: The metrics that its table keeps, each a column, as in the README's table or of `Result.cost`.
     MEASURES: Sequence[str]
+    #: Which of a plan's ``trace`` and ``policies`` it can use; none where it does not say.
+    TAKES: Sequence[str]
 
     @staticmethod
     def points(plan: Plan) -> Iterable[Point]:
@@ -149,10 +152,16 @@ def find(wanted: Sequence[str]) -> list[Experiment]:
     for name in wanted:
         some = [name] if name in known else [one for one in known if one.startswith(f"{name}_")]
         if not some:
-            series = {one.partition("_")[0] for one in known if "_" in one}
+            first_words = Counter(one.partition("_")[0] for one in known)
+            series = [word for word, times in first_words.items() if times > 1]
             raise UserError(f"no experiment is called {name!r}{nearest(name, [*known, *series])}")
         found |= {one: _module(one) for one in some}
     return list(found.values())
+
+
+def name_of(experiment: Experiment) -> str:
+    """Give the name that the command line knows an experiment by."""
+    return experiment.__name__.rpartition(".")[2]
 
 
 def question(experiment: Experiment) -> str:
@@ -195,6 +204,10 @@ def run(
     UserError
         For anything that the user can mend.
     """
+    for name in ("trace", "policies"):
+        if getattr(plan, name) and not any(name in getattr(experiment, "TAKES", ()) for experiment in experiments):
+            option = {"trace": "--trace", "policies": "--policy"}[name]
+            raise UserError(f"{option} is of no use to {', '.join(map(name_of, experiments))}")
     points = {experiment: list(experiment.points(plan)) for experiment in experiments}
     runs: dict[str, Point] = {point.identity: point for some in points.values() for point in some}
     watch, finished = begin(len(runs))
@@ -222,7 +235,7 @@ def _conclude(experiment: Experiment, results: list[tuple[dict[str, Any], Result
 
     from experiments.drawing import style
 
-    name = experiment.__name__.rpartition(".")[2]
+    name = name_of(experiment)
     rows = []
     for where, result in results:
         known = result.metrics | result.cost

@@ -65,6 +65,14 @@ def test_an_experiment_leaves_table_checks_and_figure(small, tmp_path):
     assert pd.read_csv(tmp_path / "one.checks.csv").verdict.tolist() == ["holds"]
 
 
+@pytest.mark.parametrize(
+    ("plan", "option"), [(Plan(trace="jobs.csv"), "--trace"), (Plan(policies=("spread",)), "--policy")]
+)
+def test_a_choice_that_no_experiment_can_use_is_an_error(small, tmp_path, plan, option):
+    with pytest.raises(UserError, match=f"{option} is of no use to one"):
+        experiment.run([small("one", [point(1)])], plan, tmp_path)
+
+
 def test_every_experiment_asks_a_question_and_names_its_command():
     for one in experiment.find(experiment.names()):
         name = one.__name__.rpartition(".")[2]
