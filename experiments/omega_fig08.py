@@ -53,6 +53,8 @@ def points(plan: Plan) -> Iterator[Point]:
 def saturation(rates: np.ndarray, busyness: np.ndarray) -> float:
     """Give the relative rate at which busyness reaches 1: a line through the origin and what is not saturated."""
     below = busyness < SATURATED
+    if not below.any():
+        return float("nan")
     return float((rates[below] ** 2).sum() / (rates[below] * busyness[below]).sum())
 
 

@@ -43,9 +43,11 @@ def points(plan: Plan) -> Iterator[Point]:
 
 
 def saturation_s(part: pd.DataFrame) -> float:
-    """Give the decision time at which the line of busyness reaches 1, from what is below `SATURATED`."""
+    """Give the decision time at which the line of busyness reaches 1, from what is below `SATURATED`; NaN without that."""
     times, busyness = part.t_batch_s.to_numpy(), part["busyness.batch"].to_numpy()
     below = busyness < SATURATED
+    if below.sum() < 2:
+        return float("nan")
     slope, offset = np.polyfit(times[below], busyness[below], 1)
     return float((1 - offset) / slope)
 

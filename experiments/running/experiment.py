@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from experiments.measures.checks import Check
+from experiments.running.results import provenance
 from experiments.running.runner import Fold, Run, Watcher, Work, run_all
 from experiments.running.simulate import Result
 from experiments.running.study import RunKey, Study
@@ -193,7 +194,8 @@ def run(
     plan : Plan
         How.
     out : Path
-        The folder for ``NAME.csv``, ``NAME.checks.csv``, ``NAME.png`` and ``NAME.svg``.
+        The folder for ``NAME.csv``, ``NAME.checks.csv``, ``NAME.json`` (what was asked and with which versions),
+        ``NAME.png`` and ``NAME.svg``.
     processes : int
         How many runs go on at once.
     begin : callable
@@ -224,13 +226,16 @@ def run(
         watch,
         take,
     )
+    manifest = asdict(plan) | provenance()
     return [
-        _conclude(experiment, [(point.where, results[point.identity]) for point in some], out)
+        _conclude(experiment, [(point.where, results[point.identity]) for point in some], manifest, out)
         for experiment, some in points.items()
     ]
 
 
-def _conclude(experiment: Experiment, results: list[tuple[dict[str, Any], Result]], out: Path) -> Outcome:
+def _conclude(
+    experiment: Experiment, results: list[tuple[dict[str, Any], Result]], manifest: dict[str, Any], out: Path
+) -> Outcome:
     import pandas as pd
 
     from experiments.drawing import style
@@ -247,6 +252,10 @@ def _conclude(experiment: Experiment, results: list[tuple[dict[str, Any], Result
     # What is drawn and checked is what was written: a reader of the file can do it again.
     table = pd.read_csv(file)
     checks = list(experiment.check(table))
+    manifest_file = out / f"{name}.json"
+    manifest_file.write_text(json.dumps({"experiment": name} | manifest, indent=2) + "\n", encoding="utf-8")
     checks_file = out / f"{name}.checks.csv"
     pd.DataFrame([check.cells() for check in checks], columns=list(Check.__slots__)).to_csv(checks_file, index=False)
-    return Outcome(experiment, checks, [file, checks_file, *style.save(experiment.draw(table), out / name)])
+    return Outcome(
+        experiment, checks, [file, checks_file, manifest_file, *style.save(experiment.draw(table), out / name)]
+    )

@@ -67,9 +67,7 @@ class Results:
         manifest = {
             "study": study.as_json(),
             "inputs": {name: fingerprint(files) for name, files in inputs.items()},
-            "versions": {"towtank": version("towtank"), "python": platform.python_version()}
-            | {name: version(name) for name in LIBRARIES},
-            "git_revision": git_revision(),
+            **provenance(),
         }
         finished = self.finished()
         if self._manifest.exists():
@@ -287,6 +285,15 @@ def fingerprint(files: Iterable[Path]) -> str:
                 file.seek(max(size - piece, piece))
                 digest.update(file.read(piece))
     return digest.hexdigest()
+
+
+def provenance() -> dict[str, Any]:
+    """Say which code makes the results: versions of ours and of the libraries, and the revision of the checkout."""
+    return {
+        "versions": {"towtank": version("towtank"), "python": platform.python_version()}
+        | {name: version(name) for name in LIBRARIES},
+        "git_revision": git_revision(),
+    }
 
 
 def version(distribution: str) -> str:

@@ -60,7 +60,13 @@ def test_runs_that_differ_in_anything_are_different(small, tmp_path):
 def test_an_experiment_leaves_table_checks_and_figure(small, tmp_path):
     (outcome,) = experiment.run([small("one", [point(1)])], Plan(), tmp_path)
 
-    assert sorted(path.name for path in outcome.files) == ["one.checks.csv", "one.csv", "one.png", "one.svg"]
+    assert sorted(path.name for path in outcome.files) == [
+        "one.checks.csv",
+        "one.csv",
+        "one.json",
+        "one.png",
+        "one.svg",
+    ]
     assert all(path.stat().st_size for path in outcome.files)
     assert pd.read_csv(tmp_path / "one.checks.csv").verdict.tolist() == ["holds"]
 
