@@ -43,7 +43,7 @@ def points(plan: Plan) -> Iterator[Point]:
 
 
 def saturation_s(part: pd.DataFrame) -> float:
-    """Give the decision time at which the line of busyness reaches 1, from what is below `SATURATED`; NaN without that."""
+    """Give the decision time at which the line of busyness reaches 1, of what is below `SATURATED`, or NaN."""
     times, busyness = part.t_batch_s.to_numpy(), part["busyness.batch"].to_numpy()
     below = busyness < SATURATED
     if below.sum() < 2:
