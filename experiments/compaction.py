@@ -49,8 +49,8 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
 #: Those that are meant to pack.
 PACK = ("first-fit", "binpack", "dot-product", "balanced")
 WHY_NOT = (
-    "hosts and containers differ in how much memory they have for each core: what fills a host in one of the two strands "
-    "the other, and whoever keeps the two in step (balanced) needs fewest"
+    "hosts and containers differ in how much memory they have for each core: what fills one of the two strands the "
+    "other, and whoever keeps the two in step (balanced) needs fewest"
 )
 
 
