@@ -67,8 +67,9 @@ class Load:
         """
         # With a allocated, f = c - a free and d more of n each: (a + dn)^2 - a^2 = 2 dn (c - f) + (dn)^2.
         if self._uniform:
-            count_squares, free = int(counts.dot(counts)), before.dot(counts).tolist()
-            sign = 1 if tasks > 0 else -1
+            free, many, sign = before.dot(counts).tolist(), abs(tasks), 1 if tasks > 0 else -1
+            # One container on each host is the usual case.
+            count_squares = many if many == hosts.size else int(counts.dot(counts))
             for axis, amount in enumerate(amounts):
                 held = tasks * self._each[axis] - sign * free[axis]
                 self._total[axis] += amount * tasks
