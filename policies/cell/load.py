@@ -96,13 +96,13 @@ class Load:
             if not hosts:
                 levels += (0.0, 0.0, 0.0)
                 continue
-            share = self._total[axis] / self._total_capacity[axis]
+            total = self._total[axis]
+            share = total / self._total_capacity[axis]
             if self._uniform:
-                mean, capacity = share, self._each[axis]
                 # n * sum(a^2) - (sum a)^2 is a whole number: no cancellation.
-                spread = sqrt(hosts * self._squares[axis] - self._total[axis] ** 2) / (hosts * capacity)
+                spread = sqrt(hosts * self._squares[axis] - total * total) / self._total_capacity[axis]
+                levels += (share, share, spread)
             else:
                 mean = self._loads[axis] / hosts
-                spread = sqrt(max(self._load_squares[axis] / hosts - mean * mean, 0.0))
-            levels += (share, mean, spread)
+                levels += (share, mean, sqrt(max(self._load_squares[axis] / hosts - mean * mean, 0.0)))
         return tuple(levels)
