@@ -96,6 +96,9 @@ Sink = Callable[[list[Row]], None]
 
 BATCH = 2048
 
+#: Every row is compared with it, and Python 3.11 takes several times longer to reach a member of an enumeration.
+SAMPLED = Event.SAMPLED
+
 
 class Log:
     """Gathers rows and hands them on in batches.
@@ -149,7 +152,7 @@ class Log:
                  host, self.levels, where),
             )
         )  # fmt: skip
-        if event is not Event.SAMPLED:
+        if event is not SAMPLED:
             self.last_s = t_s
         if len(rows) >= BATCH:
             self.flush()

@@ -51,6 +51,14 @@ class TankOptions:
     audit: bool = False
 
 
+class _Answer(simpy.Event):
+    """An event that has happened already: whoever waits for it goes on at once, and the heap of events has no part."""
+
+    def __init__(self, env: simpy.Environment, value: Any) -> None:
+        self.env, self.callbacks = env, None  # type: ignore[assignment]  # as SimPy leaves events that it processed
+        self._ok, self._value = True, value
+
+
 class Tank:
     """A simulated cell and everything that happens in it.
 
@@ -274,7 +282,7 @@ class Tank:
         if not remaining:
             del self._waiting[pending.job]
             self._end_if_over()
-        return self.env.event().succeed(outcome)
+        return _Answer(self.env, outcome)
 
     def watch(self, watcher: Watcher) -> None:
         """Tell a watcher from now on; those that came first are told first."""

@@ -71,6 +71,7 @@ class Ledger:
         # One array, so that a change of some hosts is one gather and one scatter; and as few rows as tell
         # everything (see `ClusterView.containers`), since the hosts of a transaction are far apart in memory.
         self._rows = np.zeros((n_resources + 2, n_hosts), dtype=np.int64)
+        self._flat, self._begins = self._rows.reshape(-1), np.arange(n_resources + 2)[:, None] * n_hosts
         self._free, self._stamps = self._rows[:n_resources], self._rows[n_resources:]
         self._version, self._claimed = self._stamps
         self._free[:] = self._capacity
@@ -182,7 +183,7 @@ class Ledger:
         if task.apart:
             self._siblings.go(job, hosts, counts)
         steps, tasks = self._steps[task], int(np.add.reduce(counts))
-        self._load.changed(steps.amounts, hosts, counts, -tasks, self._step(steps.go, hosts, counts))
+        self._load.changed(steps.amounts, hosts, counts, -tasks, self._step(steps.go, hosts, counts, tasks))
         return tasks
 
     def set_host(self, host: int, *, alive: bool, capacity: Sequence[int] | None = None) -> None:
@@ -247,10 +248,10 @@ class Ledger:
         if task.apart:
             self._siblings.come(job, hosts, counts)
         steps = self._steps.get(task) or self._learn(task)
-        self._load.changed(steps.amounts, hosts, counts, tasks, self._step(steps.come, hosts, counts))
+        self._load.changed(steps.amounts, hosts, counts, tasks, self._step(steps.come, hosts, counts, tasks))
 
-    def _step(self, step: IntArray, hosts: IntArray, counts: IntArray) -> IntArray:
-        """Add `counts` times a step to the rows of `hosts`, and give them as they were."""
+    def _step(self, step: IntArray, hosts: IntArray, counts: IntArray, tasks: int) -> IntArray:
+        """Add `counts` times a step, `tasks` times in all, to the rows of `hosts`, and give them as they were."""
         if hosts.size == 1:
             # Most transactions of most traces are a single container, and a slice is no gather.
             host = int(hosts[0])
@@ -258,8 +259,10 @@ class Ledger:
             before = rows.copy()
             rows += step * counts
             return before
-        before = self._rows.take(hosts, axis=1)
-        self._rows[:, hosts] = before + step * counts
+        # Numbers of single cells of the books: made once for both ways, and NumPy writes faster by them.
+        cells = self._begins + hosts
+        before = self._flat.take(cells)
+        self._flat[cells] = before + (step if tasks == hosts.size else step * counts)
         return before
 
     def _learn(self, task: Task) -> _Steps:

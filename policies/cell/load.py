@@ -67,8 +67,9 @@ class Load:
         """
         # With a allocated, f = c - a free and d more of n each: (a + dn)^2 - a^2 = 2 dn (c - f) + (dn)^2.
         if self._uniform:
-            count_squares, free = int(counts.dot(counts)), before.dot(counts).tolist()
-            sign = 1 if tasks > 0 else -1
+            free, many, sign = before.dot(counts).tolist(), abs(tasks), 1 if tasks > 0 else -1
+            # One container on each host is the usual case.
+            count_squares = many if many == hosts.size else int(counts.dot(counts))
             for axis, amount in enumerate(amounts):
                 held = tasks * self._each[axis] - sign * free[axis]
                 self._total[axis] += amount * tasks
@@ -95,13 +96,13 @@ class Load:
             if not hosts:
                 levels += (0.0, 0.0, 0.0)
                 continue
-            share = self._total[axis] / self._total_capacity[axis]
+            total = self._total[axis]
+            share = total / self._total_capacity[axis]
             if self._uniform:
-                mean, capacity = share, self._each[axis]
                 # n * sum(a^2) - (sum a)^2 is a whole number: no cancellation.
-                spread = sqrt(hosts * self._squares[axis] - self._total[axis] ** 2) / (hosts * capacity)
+                spread = sqrt(hosts * self._squares[axis] - total * total) / self._total_capacity[axis]
+                levels += (share, share, spread)
             else:
                 mean = self._loads[axis] / hosts
-                spread = sqrt(max(self._load_squares[axis] / hosts - mean * mean, 0.0))
-            levels += (share, mean, spread)
+                levels += (share, mean, sqrt(max(self._load_squares[axis] / hosts - mean * mean, 0.0)))
         return tuple(levels)

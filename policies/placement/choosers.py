@@ -18,12 +18,20 @@ DRAWS = 4096
 MOST_DRAWS = 0.5
 #: There is always some hope.
 HOPELESS = 1e-6
+#: Bits of a whole number that tell which draw it was; the others tell of which host.
+RANK_BITS = 32
+RANK = (1 << RANK_BITS) - 1
 #: How much the latest draws count in what the next ones are expected to find.
 LATEST = 0.1
-RANKS = np.arange(DRAWS, dtype=np.int32)
+RANKS = np.arange(DRAWS)
 ONES = np.ones(DRAWS, dtype=np.int64)
 for _constant in (RANKS, ONES):
     _constant.flags.writeable = False
+
+
+def _ones(n: int) -> IntArray:
+    """Give as many ones, not to be written to."""
+    return ONES[:n] if n <= DRAWS else np.ones(n, dtype=np.int64)
 
 
 class RandomFirstFit:
@@ -43,7 +51,6 @@ class RandomFirstFit:
         self._rng = rng
         self._drawn = np.empty(0, dtype=np.int64)
         self._drawn_of = self._used = 0
-        self._first = np.empty(0, dtype=np.int32)  # for each row, scratch space: the first draw of it
         self._luck = 1.0  # the share of draws that are expected to find room
 
     def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:
@@ -52,69 +59,62 @@ class RandomFirstFit:
             return NOWHERE
         if task.constraints or task.apart:
             # Hosts that are not allowed are hosts without room, and there may be many of them.
-            return self._draw_rest(view.slots(task), *NOWHERE, k)
+            return self._draw_rest(view, task, view.fits(task), *NOWHERE, k)
         # As many as will do if luck stays as it was, and some; where that is too little, the rest is looked for.
         draws = k if self._luck == 1.0 else int(k / self._luck * 1.1) + 8
         if draws > len(view) * MOST_DRAWS:
-            hosts, counts = NOWHERE
+            hosts, counts, left = *NOWHERE, k
         else:
-            hosts, counts = self._succeed(view, task, self._draw(draws, len(view)), k)
-        left = k - int(np.add.reduce(counts))
+            hosts, counts, left = self._succeed(view, task, self._draw(draws, len(view)), k)
         if not left:
             return hosts, counts
-        room = view.slots(task)
-        self._luck = max(float(np.count_nonzero(room)) / len(view), HOPELESS)
-        return self._draw_rest(room, hosts, counts, left)
+        fits = view.fits(task)
+        self._luck = max(np.count_nonzero(fits) / len(view), HOPELESS)
+        return self._draw_rest(view, task, fits, hosts, counts, left)
 
     def _draw(self, k: int, n: int) -> IntArray:
         """Draw `k` of `n` rows with replacement."""
         begin, end = self._used, self._used + k
         if n != self._drawn_of or end > self._drawn.size:
             # Many at a time: the call costs more than the numbers.
-            self._drawn = self._rng.integers(n, size=max(k, DRAWS))
-            if n != self._drawn_of:
-                self._drawn_of, self._first = n, np.empty(n, dtype=np.int32)
+            self._drawn, self._drawn_of = self._rng.integers(n, size=max(k, DRAWS)), n
             begin, end = 0, k
         self._used = end
         return self._drawn[begin:end]
 
-    def _succeed(self, view: ClusterView, task: Task, drawn: IntArray, k: int) -> Chosen:
-        """Give the hosts of the first `k` draws that find room, and how many of them each host has."""
-        n = drawn.size
-        rank = RANKS[:n] if n <= DRAWS else np.arange(n, dtype=np.int32)
-        # Written from behind, so that of several draws of a host the first one stays.
-        self._first[drawn[::-1]] = rank[::-1]
-        first = self._first.take(drawn) == rank
-        succeeds = view.fits(task, drawn)
-        again = (~first).nonzero()[0]
-        if again.size:
-            self._draw_again(view, task, drawn, again, succeeds)
-        successes = succeeds.nonzero()[0]
-        self._luck = 1.0 if successes.size == n else self._luck + LATEST * (successes.size / n - self._luck)
-        successes = successes[:k]
+    def _succeed(self, view: ClusterView, task: Task, drawn: IntArray, k: int) -> tuple[IntArray, IntArray, int]:
+        """Give the hosts of the first `k` draws that find room, how many of them each has, and how many are missing."""
+        found = drawn[view.fits(task, drawn)]
+        n = found.size
+        ranks = RANKS[:n] if n <= DRAWS else np.arange(n)
+        # Host and rank in one number: to sort these is several times faster than to sort indices.
+        by_host = (found << RANK_BITS) + ranks
+        by_host.sort()
+        hosts = by_host >> RANK_BITS
+        again = (hosts[1:] == hosts[:-1]).nonzero()[0] + 1
         if not again.size:
-            hosts = drawn.take(successes)
-            return hosts, ONES[: hosts.size] if hosts.size <= DRAWS else np.ones(hosts.size, dtype=np.int64)
-        is_first = first.take(successes)
-        ones = successes[is_first]
-        counts = np.ones(ones.size, dtype=np.int64)
-        more = drawn.take(successes[~is_first])
-        np.add.at(counts, np.searchsorted(ones, self._first.take(more)), 1)
-        return drawn.take(ones), counts
+            self._learn(n, drawn.size)
+            hosts = found[:k]
+            return hosts, _ones(hosts.size), k - hosts.size
+        # A draw that stands behind others of its host finds so many containers more there. `run` tells the hosts apart:
+        # it is the same for all repeated draws of one, and grows from one to the next.
+        number = ranks[: again.size]
+        run = again - number
+        before = number - run.searchsorted(run) + 1
+        fails = again[before >= view.slots(task, hosts.take(again))]
+        self._learn(n - fails.size, drawn.size)
+        rank = by_host & RANK
+        late = rank.take(fails)
+        late.sort()
+        # The first `k` that succeed are among so many more draws as fail before the last of them.
+        taken = rank < k + np.count_nonzero(late - ranks[: late.size] < k)
+        taken[fails] = False
+        hosts = hosts[taken]
+        return *self._tally(hosts), k - hosts.size
 
-    @staticmethod
-    def _draw_again(view: ClusterView, task: Task, drawn: IntArray, again: IntArray, succeeds: BoolArray) -> None:
-        """Take back the success of those draws `again` of a host that earlier draws of it leave no room."""
-        hosts = drawn.take(again)
-        order = hosts.argsort(kind="stable")
-        hosts = hosts.take(order)
-        number = np.arange(hosts.size)
-        begins = number.copy()
-        begins[1:] *= hosts[1:] != hosts[:-1]
-        # The first draw of a host is not among them, so that already one container more is there.
-        already = number - np.maximum.accumulate(begins) + 1
-        fails = already >= view.slots(task, hosts)
-        succeeds[again[order[fails]]] = False
+    def _learn(self, successes: int, draws: int) -> None:
+        """Take note of how many draws found room."""
+        self._luck = 1.0 if successes == draws else self._luck + LATEST * (successes / draws - self._luck)
 
     @staticmethod
     def _tally(drawn: IntArray) -> Chosen:
@@ -122,26 +122,29 @@ class RandomFirstFit:
         k = drawn.size
         if not k:
             return NOWHERE
-        ends = (drawn[1:] != drawn[:-1]).nonzero()[0]
-        if ends.size == k - 1:
-            return drawn, ONES[:k] if k <= DRAWS else np.ones(k, dtype=np.int64)
-        ends = np.concatenate((ends, (k - 1,)))
-        times = ends.copy()
-        times[0] += 1
-        times[1:] -= ends[:-1]
-        return drawn.take(ends), times
+        changes = (drawn[1:] != drawn[:-1]).nonzero()[0]
+        if changes.size == k - 1:
+            return drawn, _ones(k)
+        ends = np.empty(changes.size + 2, dtype=np.int64)
+        ends[0], ends[1:-1], ends[-1] = -1, changes, k - 1
+        return drawn.take(ends[1:]), ends[1:] - ends[:-1]
 
-    def _draw_rest(self, room: IntArray, hosts: IntArray, counts: IntArray, left: int) -> Chosen:
-        chosen = np.zeros_like(room)
+    def _draw_rest(
+        self, view: ClusterView, task: Task, fits: BoolArray, hosts: IntArray, counts: IntArray, left: int
+    ) -> Chosen:
+        """Place `left` more where one more fits, but for what is chosen already, `counts` on `hosts`."""
+        chosen = np.zeros(len(view), dtype=np.int64)
         chosen[hosts] = counts
-        room[hosts] -= counts
+        is_open = fits.copy()
+        is_open[hosts] = counts < view.slots(task, hosts)
         # Draws of hosts without room come to nothing, so it is enough to draw among the others.
-        while left and (open_hosts := room.nonzero()[0]).size:
+        while left and (open_hosts := is_open.nonzero()[0]).size:
             rows, wanted = self._tally(np.sort(self._rng.integers(open_hosts.size, size=left)))
             hosts = open_hosts.take(rows)
-            counts = np.minimum(wanted, room.take(hosts))
+            room = view.slots(task, hosts) - chosen.take(hosts)
+            counts = np.minimum(wanted, room)
             chosen[hosts] += counts
-            room[hosts] -= counts
+            is_open[hosts] = counts < room
             left -= int(counts.sum())
         hosts = chosen.nonzero()[0]
         return hosts, chosen.take(hosts)
