@@ -256,12 +256,12 @@ class Ledger:
             # Most transactions of most traces are a single container, and a slice is no gather.
             host = int(hosts[0])
             rows = self._rows[:, host : host + 1]
-            before = rows.copy()
+            alone: IntArray = rows.copy()
             rows += step * counts
-            return before
+            return alone
         # Numbers of single cells of the books: made once for both ways, and NumPy writes faster by them.
         cells = self._begins + hosts
-        before = self._flat.take(cells)
+        before: IntArray = self._flat.take(cells)
         self._flat[cells] = before + (step if tasks == hosts.size else step * counts)
         return before
 
