@@ -480,8 +480,8 @@ class Tank:
         """Look at every host's load, ever more rarely: a run of any length has enough looks, and not too many."""
         every_s, number, looks, view = self._options.sample_s, 0, 0, self.snapshot()
         while True:
-            load = np.full(view.free.shape, np.nan, dtype=np.float32)
-            np.divide(view.allocated, view.capacity, out=load, where=view.capacity > 0, casting="same_kind")
+            load = (view.allocated * view.per_capacity).astype(np.float32)
+            load[view.capacity == 0] = np.nan
             self._log.say(self.env.now, Event.SAMPLED, seconds=every_s, where=load)
             tick(self.env.now)
             self._end_if_over()  # a queue may have gone to sleep since the last container ended

@@ -45,10 +45,7 @@ class _Thinking:
 
 def _range(load: FloatArray) -> FloatArray:
     """Give maximum − minimum over the hosts that have a load, shape (n_resources,); 0 where none has."""
-    known = ~np.isnan(load)
-    top = np.where(known, load, -np.inf).max(axis=1, initial=-np.inf)
-    bottom = np.where(known, load, np.inf).min(axis=1, initial=np.inf)
-    return np.where(known.any(axis=1), top - bottom, 0.0)
+    return np.nan_to_num(np.fmax.reduce(load, axis=1) - np.fmin.reduce(load, axis=1))
 
 
 class Metrics:

@@ -17,11 +17,11 @@ from policies.requests import ALWAYS, RESOURCES, Task
 
 
 class _Steps(NamedTuple):
-    """What one container adds to each row of the books when it comes and when it goes."""
+    """What one container adds to the rows of the books when it comes and when it goes."""
 
     amounts: list[int]
     come: IntArray  # (n_rows, 1)
-    go: IntArray
+    go: IntArray  # (n_rows - 1, 1): the last row counts only what came
 
 
 class Ledger:
@@ -251,16 +251,16 @@ class Ledger:
         self._load.changed(steps.amounts, hosts, counts, tasks, self._step(steps.come, hosts, counts, tasks))
 
     def _step(self, step: IntArray, hosts: IntArray, counts: IntArray, tasks: int) -> IntArray:
-        """Add `counts` times a step, `tasks` times in all, to the rows of `hosts`, and give them as they were."""
+        """Add `counts` times a step, `tasks` times in all, to rows of `hosts`, and give them as they were."""
         if hosts.size == 1:
             # Most transactions of most traces are a single container, and a slice is no gather.
             host = int(hosts[0])
-            rows = self._rows[:, host : host + 1]
+            rows = self._rows[: len(step), host : host + 1]
             alone: IntArray = rows.copy()
             rows += step * counts
             return alone
         # Numbers of single cells of the books: made once for both ways, and NumPy writes faster by them.
-        cells = self._begins + hosts
+        cells = self._begins[: len(step)] + hosts
         before: IntArray = self._flat.take(cells)
         self._flat[cells] = before + (step if tasks == hosts.size else step * counts)
         return before
@@ -271,7 +271,7 @@ class Ledger:
         steps = _Steps(
             amounts,
             come=np.array([[step] for step in (*less, 1, 1)], dtype=np.int64),
-            go=np.array([[step] for step in (*amounts, 1, 0)], dtype=np.int64),
+            go=np.array([[step] for step in (*amounts, 1)], dtype=np.int64),
         )
         self._steps[task] = steps
         return steps

@@ -91,25 +91,25 @@ class RandomFirstFit:
         by_host = (found << RANK_BITS) + ranks
         by_host.sort()
         hosts = by_host >> RANK_BITS
-        again = (hosts[1:] == hosts[:-1]).nonzero()[0] + 1
+        later = hosts[1:]
+        again = (later == hosts[:-1]).nonzero()[0]
         if not again.size:
             self._learn(n, drawn.size)
             hosts = found[:k]
             return hosts, _ones(hosts.size), k - hosts.size
-        # A draw that stands behind others of its host finds so many containers more there. `run` tells the hosts apart:
-        # it is the same for all repeated draws of one, and grows from one to the next.
-        number = ranks[: again.size]
-        run = again - number
-        before = number - run.searchsorted(run) + 1
-        fails = again[before >= view.slots(task, hosts.take(again))]
+        # `run` tells the hosts that were drawn again apart: it is the same for all draws of one, and grows from one to
+        # the next. A draw finds those of its run before it on its host, and one more: the first draw of that host.
+        number = ranks[: again.size + 1]
+        run = again - number[:-1]
+        fails = again[view.slots(task, later.take(again)) + run.searchsorted(run) <= number[1:]]
         self._learn(n - fails.size, drawn.size)
         rank = by_host & RANK
-        late = rank.take(fails)
-        late.sort()
-        # The first `k` that succeed are among so many more draws as fail before the last of them.
-        taken = rank < k + np.count_nonzero(late - ranks[: late.size] < k)
-        taken[fails] = False
-        hosts = hosts[taken]
+        taken = k
+        for late in sorted(rank[1:].take(fails).tolist()):
+            taken += late < taken  # one more must be looked at for each that fails
+        succeeds = rank < taken
+        succeeds[1:][fails] = False
+        hosts = hosts[succeeds]
         return *self._tally(hosts), k - hosts.size
 
     def _learn(self, successes: int, draws: int) -> None:
