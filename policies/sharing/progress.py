@@ -270,16 +270,20 @@ def _raise_together(
     rates: FloatArray,
 ) -> None:
     """Write into `rates` where those that are `rising` stop: a resource is used up, then the next, until none is."""
+    ordered = np.flatnonzero(rising)
+    full_at = limits[ordered] / weights[ordered]
+    order = full_at.argsort()
+    ordered, full_at = ordered[order], full_at[order]
     left, reached = capacity, 0.0
-    rising = rising.copy()
-    while rising.any():
-        use = demands[:, rising]
-        levels = level(left, use * limits[rising], use * weights[rising])
+    while ordered.size:
+        needs, paces, most = demands[:, ordered], weights[ordered], limits[ordered]
+        levels = level(left, full_at, needs * most, needs * paces)
         # Two resources that are used up at once differ by rounding; what rises never falls again.
         reached = max(reached, float(levels.min(initial=np.inf)))
-        rates[rising] = np.minimum(limits[rising], weights[rising] * reached)
+        arrived = np.minimum(most, paces * reached)
+        rates[ordered] = arrived
         if reached == np.inf:
             return
-        stopped = rising & (demands[levels <= reached] > 0).any(axis=0)
-        left = np.maximum(left - demands[:, stopped] @ rates[stopped], 0.0)
-        rising &= ~stopped
+        stopped = (needs[levels <= reached] > 0).any(axis=0)
+        left = np.maximum(left - needs[:, stopped] @ arrived[stopped], 0.0)
+        ordered, full_at = ordered[~stopped], full_at[~stopped]
