@@ -198,6 +198,17 @@ def test_parallelism_bounds_what_shares_would_give():
     np.testing.assert_allclose(progress(there, demands, weights, caps=1.0).grants, [[1.0, 1.0]])
 
 
+@pytest.mark.parametrize("little", [1e-13, 1e-16])
+def test_rounding_takes_nothing_from_who_needs_little_of_what_is_used_up_at_once_with_another_resource(little):
+    # All could rise to half speed together. What is left for the last is a difference with hardly a right digit.
+    for chance in np.random.default_rng(1).uniform(0.5, 2.0, (200, 4)):
+        demands = np.array([[*chance, 0.0], [*chance / 3, little]])
+
+        rates = progress(demands.sum(axis=1) / 2, demands).rates
+
+        assert rates[-1] >= 0.5 * (1 - 1e-9)
+
+
 def test_who_needs_nothing_advances_and_who_needs_what_is_not_there_stands_still():
     rates = progress(np.array([1.0, 0.0]), np.array([[0.0, 0.5, 0.5], [0.0, 0.0, 0.1]])).rates
 
