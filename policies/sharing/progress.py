@@ -117,8 +117,9 @@ def dominant_weights(capacity: FloatArray, demands: FloatArray, weights: FloatAr
     Notes
     -----
     With them the weighted dominant shares rise together: weighted dominant resource fairness (Ghodsi et al., "Dominant
-    resource fairness", NSDI 2011). On a single resource it is `waterfill`. A kernel
-    shares out each resource on its own, which gives a container more of a resource that it needs little of.
+    resource fairness", NSDI 2011). On a single resource it is `waterfill`. A kernel shares out each resource on its own,
+    which gives a container more of a resource that it needs little of: where one needs a core and another half of it and
+    the whole disk, it would give each half the core, and here each advances at two thirds.
 
     Examples
     --------
@@ -195,9 +196,8 @@ def progress_tree(
         used_up = np.divide(left, use, out=np.full_like(left, np.inf), where=use > 0)
         at_limit = np.divide(limits - rates, speeds, out=np.full_like(rates, np.inf), where=speeds > 0)
         step = min(used_up.min(initial=np.inf), at_limit.min())
-        rates += speeds * step
         done = at_limit <= step
-        rates[done] = limits[done]
+        rates = np.where(done, limits, np.minimum(rates + speeds * step, limits))
         left = np.maximum(left - use * step, 0.0)
         rising &= ~(done | (needs[used_up <= step] > 0).any(axis=0))
     return Progress(rates, needs * rates)
