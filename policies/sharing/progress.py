@@ -117,9 +117,11 @@ def dominant_weights(capacity: FloatArray, demands: FloatArray, weights: FloatAr
     Notes
     -----
     With them the weighted dominant shares rise together: weighted dominant resource fairness (Ghodsi et al., "Dominant
-    resource fairness", NSDI 2011). On a single resource it is `waterfill`. A kernel shares out each resource on its own,
-    which gives a container more of a resource that it needs little of: where one needs a core and another half of it and
-    the whole disk, it would give each half the core, and here each advances at two thirds.
+    resource fairness", NSDI 2011). On a single resource it is `waterfill`.
+
+    A kernel shares out each resource on its own, which gives a container more of a resource that it needs little of:
+    where one needs a core and another half of it and the whole disk, each would get half the core, and the second
+    advance at full speed. Here each advances at two thirds.
 
     Examples
     --------
