@@ -117,8 +117,11 @@ def dominant_weights(capacity: FloatArray, demands: FloatArray, weights: FloatAr
     Notes
     -----
     With them the weighted dominant shares rise together: weighted dominant resource fairness (Ghodsi et al., "Dominant
-    resource fairness", NSDI 2011). On a single resource it is `waterfill`. A kernel
-    shares out each resource on its own, which gives a container more of a resource that it needs little of.
+    resource fairness", NSDI 2011). On a single resource it is `waterfill`.
+
+    A kernel shares out each resource on its own, which gives a container more of a resource that it needs little of:
+    where one needs a core and another half of it and the whole disk, each would get half the core, and the second
+    advance at full speed. Here each advances at two thirds.
 
     Examples
     --------
@@ -195,9 +198,8 @@ def progress_tree(
         used_up = np.divide(left, use, out=np.full_like(left, np.inf), where=use > 0)
         at_limit = np.divide(limits - rates, speeds, out=np.full_like(rates, np.inf), where=speeds > 0)
         step = min(used_up.min(initial=np.inf), at_limit.min())
-        rates += speeds * step
         done = at_limit <= step
-        rates[done] = limits[done]
+        rates = np.where(done, limits, np.minimum(rates + speeds * step, limits))
         left = np.maximum(left - use * step, 0.0)
         rising &= ~(done | (needs[used_up <= step] > 0).any(axis=0))
     return Progress(rates, needs * rates)
@@ -270,16 +272,20 @@ def _raise_together(
     rates: FloatArray,
 ) -> None:
     """Write into `rates` where those that are `rising` stop: a resource is used up, then the next, until none is."""
+    ordered = np.flatnonzero(rising)
+    full_at = limits[ordered] / weights[ordered]
+    order = full_at.argsort()
+    ordered, full_at = ordered[order], full_at[order]
     left, reached = capacity, 0.0
-    rising = rising.copy()
-    while rising.any():
-        use = demands[:, rising]
-        levels = level(left, use * limits[rising], use * weights[rising])
+    while ordered.size:
+        needs, paces, most = demands[:, ordered], weights[ordered], limits[ordered]
+        levels = level(left, full_at, needs * most, needs * paces)
         # Two resources that are used up at once differ by rounding; what rises never falls again.
         reached = max(reached, float(levels.min(initial=np.inf)))
-        rates[rising] = np.minimum(limits[rising], weights[rising] * reached)
+        arrived = np.minimum(most, paces * reached)
+        rates[ordered] = arrived
         if reached == np.inf:
             return
-        stopped = rising & (demands[levels <= reached] > 0).any(axis=0)
-        left = np.maximum(left - demands[:, stopped] @ rates[stopped], 0.0)
-        rising &= ~stopped
+        stopped = (needs[levels <= reached] > 0).any(axis=0)
+        left = np.maximum(left - needs[:, stopped] @ arrived[stopped], 0.0)
+        ordered, full_at = ordered[~stopped], full_at[~stopped]

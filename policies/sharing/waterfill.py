@@ -61,69 +61,71 @@ def waterfill(
     want = np.minimum(np.minimum(demands, caps), there[..., None])
     by_weight = np.broadcast_to(np.asarray(weights, dtype=np.float64), want.shape)
     check(there, want, by_weight)
-    return fill(there, want, by_weight)
+    if want.ndim > 1:
+        return _fill(np.broadcast_to(there, len(want)), want, by_weight)
+    return _fill(there[None], want[None], by_weight[None]).ravel()
 
 
 def check(capacity: FloatArray, want: FloatArray, weights: FloatArray) -> None:
     """Refuse what cannot be shared out; see `waterfill`."""
-    if not ((capacity >= 0) & (capacity < np.inf)).all():
+    # Written so that NaN, which is neither less nor more than anything, does not pass.
+    if not (capacity.min(initial=0.0) >= 0.0 and capacity.max(initial=0.0) < np.inf):
         raise ValueError("a capacity must be finite and not negative")
-    if not (want >= 0).all():
+    if not want.min(initial=0.0) >= 0.0:
         raise ValueError("demands and caps must be numbers and not negative")
-    if not ((weights >= 0) & (weights < np.inf)).all():
+    if not (weights.min(initial=0.0) >= 0.0 and weights.max(initial=0.0) < np.inf):
         raise ValueError("a weight must be finite and not negative")
 
 
-def fill(capacity: FloatArray, want: FloatArray, weights: FloatArray) -> FloatArray:
-    """Do what `waterfill` says, for finite and checked arrays: (...), (..., n) and (..., n)."""
-    if want.shape[-1] == 0 or (want.sum(axis=-1) <= capacity).all():
+def _fill(capacity: FloatArray, want: FloatArray, weights: FloatArray) -> FloatArray:
+    """Do what `waterfill` says, for finite and checked arrays: (n_hosts,), (n_hosts, n) and (n_hosts, n)."""
+    if (want.sum(axis=1) <= capacity).all():
         return want
     weighty = weights > 0
     if weighty.all():
-        return below(level(capacity, want, weights), want, weights)
-    first = np.where(weighty, want, 0.0)
-    given: FloatArray = below(level(capacity, first, weights), first, weights)
+        return _up_to_level(capacity, want, weights)
+    given = _up_to_level(capacity, np.where(weighty, want, 0.0), np.where(weighty, weights, 1.0))
     # Rounding may have given away a little more than there was.
-    left = np.maximum(capacity - given.sum(axis=-1), 0.0)
-    last, equal = np.where(weighty, 0.0, want), np.ones_like(want)
-    given += below(level(left, last, equal), last, equal)
+    left = np.maximum(capacity - given.sum(axis=1), 0.0)
+    given += _up_to_level(left, np.where(weighty, 0.0, want), np.ones_like(want))
     return given
 
 
-def below(levels: FloatArray, want: FloatArray, weights: FloatArray) -> FloatArray:
-    """Give everyone what it wants up to its row's level: (...), (..., n) and (..., n)."""
-    given: FloatArray = np.where(weights > 0, weights, 1.0) * levels[..., None]
+def _up_to_level(capacity: FloatArray, want: FloatArray, weights: FloatArray) -> FloatArray:
+    """Give everyone what it wants up to the level of its row, for weights of more than 0."""
+    full_at = want / weights
+    order = full_at.argsort(axis=1)
+    order += np.arange(0, want.size, want.shape[1])[:, None]
+    levels = level(capacity, full_at.take(order), want.take(order), weights.take(order))
+    given: FloatArray = weights * levels[:, None]
     return np.minimum(want, given, out=given)
 
 
-def level(capacity: FloatArray, want: FloatArray, weights: FloatArray) -> FloatArray:
-    """Say at which level the capacity is used up.
+def level(capacity: FloatArray, full_at: FloatArray, want: FloatArray, weights: FloatArray) -> FloatArray:
+    """Say at which level a resource is used up, or several.
 
     Parameters
     ----------
-    capacity : ndarray of shape (...)
+    capacity : ndarray of shape (m,)
         What there is to share.
-    want : ndarray of shape (..., n)
-        The most each takes; 0 where its weight is 0.
-    weights : ndarray of shape (..., n)
-        How much each takes per level, until it has what it wants.
+    full_at : ndarray of shape (n,) or (m, n)
+        At which level each has all it wants, in ascending order.
+    want : ndarray of shape (m, n)
+        The most each takes, in that order.
+    weights : ndarray of shape (m, n)
+        How much each takes per level, until it has all it wants; 0 for who wants nothing.
 
     Returns
     -------
-    ndarray of shape (...)
+    ndarray of shape (m,)
         ``inf`` where there is enough for all.
     """
-    # Who wants nothing is sorted to the front and counts no further, so any weight will do that divides.
-    weights = np.where(weights > 0, weights, 1.0)
-    full_at = want / weights
-    order = full_at.argsort(axis=-1)
-    full_at = np.take_along_axis(full_at, order, axis=-1)
-    want = np.take_along_axis(want, order, axis=-1)
-    weights = np.take_along_axis(weights, order, axis=-1)
     # Before the k-th has what it wants, those behind it want more too.
-    still = weights[..., ::-1].cumsum(axis=-1)[..., ::-1]
-    left = capacity[..., None] - want.cumsum(axis=-1) + want
+    still = weights[:, ::-1].cumsum(axis=1)[:, ::-1]
+    left = capacity[:, None] - want.cumsum(axis=1) + want
     short = full_at * still > left
-    k = short.argmax(axis=-1)[..., None]
-    at = np.take_along_axis(np.maximum(left, 0.0), k, axis=-1) / np.take_along_axis(still, k, axis=-1)
-    return np.where(short.any(axis=-1), at[..., 0], np.inf)
+    first = (np.arange(len(want)), short.argmax(axis=1))
+    levels = np.full(len(want), np.inf)
+    # Rounding may have taken a little more than there was.
+    np.divide(np.maximum(left[first], 0.0), still[first], out=levels, where=short[first])
+    return levels

@@ -176,6 +176,12 @@ def test_dominant_weights_may_differ_by_resource(cores, cpu_weight, disk_weight)
     np.testing.assert_allclose(grants[1], waterfill(1.0, demands[1], entitled[1]), rtol=1e-9)
 
 
+def test_who_needs_much_of_one_resource_gets_less_of_another_than_a_kernel_would_give_it():
+    there, demands = np.ones(2), np.array([[1.0, 0.5], [0.0, 1.0]])
+
+    np.testing.assert_allclose(progress(there, demands, dominant_weights(there, demands)).rates, [2 / 3, 2 / 3])
+
+
 def test_two_of_a_kind_share_and_two_of_different_kinds_do_not_meet():
     cpu, disk = [1.0, 0.0], [0.0, 1.0]
 
@@ -196,6 +202,17 @@ def test_parallelism_bounds_what_shares_would_give():
     weights = dominant_weights(there, demands, np.array([1.0, 100.0]))
 
     np.testing.assert_allclose(progress(there, demands, weights, caps=1.0).grants, [[1.0, 1.0]])
+
+
+@pytest.mark.parametrize("little", [1e-13, 1e-16])
+def test_rounding_takes_nothing_from_who_needs_little_of_what_is_used_up_at_once_with_another_resource(little):
+    # All could rise to half speed together. What is left for the last is a difference with hardly a right digit.
+    for chance in np.random.default_rng(1).uniform(0.5, 2.0, (200, 4)):
+        demands = np.array([[*chance, 0.0], [*chance / 3, little]])
+
+        rates = progress(demands.sum(axis=1) / 2, demands).rates
+
+        assert rates[-1] >= 0.5 * (1 - 1e-9)
 
 
 def test_who_needs_nothing_advances_and_who_needs_what_is_not_there_stands_still():
@@ -278,6 +295,7 @@ def test_in_a_tree_too_nobody_is_short_but_for_a_limit_or_a_used_up_resource(cap
 
     rates, grants = progress_tree(there, root, demands, most)
 
+    assert ((rates >= 0) & (rates <= 1)).all()
     assert (grants <= most * (1 + 1e-12)).all()
     assert (grants.sum(axis=1) <= there * (1 + 1e-12)).all()
     at_limit, stopping = bottlenecks(there, demands, rates, full_rates(demands, most))
