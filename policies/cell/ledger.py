@@ -261,7 +261,7 @@ class Ledger:
             return before
         # Numbers of single cells of the books: made once for both ways, and NumPy writes faster by them.
         cells = self._begins[: len(step)] + hosts
-        before = self._flat.take(cells)
+        before: IntArray = self._flat.take(cells)
         self._flat[cells] = before + (step if tasks == hosts.size else step * counts)
         return before
 
