@@ -256,12 +256,12 @@ class Ledger:
             # Most transactions of most traces are a single container, and a slice is no gather.
             host = int(hosts[0])
             rows = self._rows[: len(step), host : host + 1]
-            alone: IntArray = rows.copy()
+            before: IntArray = rows.copy()
             rows += step * counts
-            return alone
+            return before
         # Numbers of single cells of the books: made once for both ways, and NumPy writes faster by them.
         cells = self._begins[: len(step)] + hosts
-        before: IntArray = self._flat.take(cells)
+        before = self._flat.take(cells)
         self._flat[cells] = before + (step if tasks == hosts.size else step * counts)
         return before
 

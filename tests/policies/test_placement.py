@@ -1,5 +1,7 @@
 """Laws of every placement policy, and what sets each of them apart."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -224,6 +226,33 @@ def test_random_first_fit_places_as_one_container_at_a_time_would(k):
     error = np.sqrt((seen.var(axis=0) + expected.var(axis=0)) / draws)
 
     assert (np.abs(seen.mean(axis=0) - expected.mean(axis=0)) <= 4 * error + 1e-12).all()
+
+
+class Overheard(RandomFirstFit):
+    """Tells which hosts were drawn last."""
+
+    def _draw(self, k, n):
+        self.drawn = super()._draw(k, n)
+        return self.drawn
+
+
+@given(st.lists(st.integers(0, 3), min_size=40, max_size=120), st.integers(1, 20), st.integers(0, 10**6))
+def test_the_first_draws_that_find_room_are_the_containers(room, k, seed):
+    view = cell([(n, 999, 0) for n in room]).snapshot()
+    chooser = Overheard(stream(seed, "overheard"))
+    for _ in range(4):
+        chooser.drawn = np.empty(0, dtype=int)
+        hosts, counts = chooser.choose(view, CORE, k)
+
+        left, expected = list(room), Counter()
+        for host in chooser.drawn.tolist():
+            if left[host] and expected.total() < k:
+                left[host] -= 1
+                expected[host] += 1
+        chosen = Counter(dict(zip(hosts.tolist(), counts.tolist(), strict=True)))
+        assert expected <= chosen
+        assert chosen == expected or expected.total() < k
+        assert chosen.total() == min(k, sum(room))
 
 
 @given(st.integers(1, 400), st.integers(0, 10**6))
