@@ -2,6 +2,7 @@
 
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -103,3 +104,25 @@ def test_every_experiment_has_points_at_every_scale_that_a_study_can_be_made_of(
     for one in experiment.find(experiment.names()):
         identities = [made.identity for made, _ in zip(one.points(Plan(scale, seeds=(1,))), range(5), strict=False)]
         assert identities, one.__name__
+
+
+#: What a line of a fold's table has, beside the point and its measures.
+FOLDED = {"Speedup": ("speedup",), "Utilisation": ("t_s", "cpu_allocated", "memory_allocated")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", Scale)
+def test_checks_and_figures_find_what_they_look_for_in_the_grid_of_every_scale(scale):
+    rng = np.random.default_rng(1)
+    for one in experiment.find(experiment.names()):
+        rows = []
+        for made in one.points(Plan(scale, seeds=(1, 2))):
+            folded = FOLDED[made.fold.__qualname__] if made.fold else ()
+            numbers = rng.uniform(0.1, 0.9, len(one.MEASURES) + len(folded)).tolist()
+            for line in range(2 if folded else 1):
+                row = made.where | dict(zip((*one.MEASURES, *folded), numbers, strict=True))
+                rows.append(row | ({"t_s": 4000.0 + line, "cpu_allocated": 0.1 * line} if "t_s" in folded else {}))
+        table = pd.DataFrame(rows)
+
+        assert all(check.ours != "no value" for check in one.check(table)), one.__name__
+        one.draw(table)
