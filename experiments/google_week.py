@@ -16,6 +16,7 @@ import pandas as pd
 from experiments.drawing.style import COLOURS, NEUTRAL, Figure, new
 from experiments.measures.checks import Check, times_within, within
 from experiments.running.experiment import Plan, Point
+from experiments.running.results import COST
 from experiments.running.study import Detail, RunKey, Study
 
 STARTS = 2e9 / (7 * 86400)
@@ -28,9 +29,7 @@ MEASURES = (
     "wait_mean_s",
     "conflict_fraction.batch",
     "cpu_allocated_mean",
-    "wall_s",
-    "cpu_s",
-    "peak_rss_bytes",
+    *COST,
 )
 
 

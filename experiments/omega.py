@@ -33,6 +33,9 @@ T_JOB_S, T_TASK_S = 0.1, 0.005
 #: Nobody should wait longer, in seconds (the paper's service-level objective).
 SLO_S = 30.0
 
+#: A scheduler that thinks for more than this share of the time has none left.
+SATURATED = 0.97
+
 HOUR_S, DAY_S = 3600.0, 86400.0
 
 #: The ways to organise schedulers: architecture, and whether all jobs have the decision time that is swept.
@@ -148,6 +151,11 @@ def log_grid(low: float, high: float, n: int) -> list[float]:
 def seeds_and_horizon(plan: Plan, *, paper_days: float = 7.0, small_h: float = 6.0) -> tuple[tuple[int, ...], float]:
     """Give the seeds of a plan and how long a run goes on, in seconds."""
     return plan.seeds_or(3, 10), plan.pick(small_h * HOUR_S, paper_days * DAY_S)
+
+
+def batch_schedulers(n: int) -> str:
+    """Name a curve by how many schedulers batch jobs have."""
+    return f"{n} batch schedulers" if n > 1 else "1 batch scheduler"
 
 
 def draw_wait_conflicts_busyness(

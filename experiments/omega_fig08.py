@@ -33,8 +33,6 @@ MEASURES = (
 )
 
 AN_INPUT = " (goes into the workload)"
-#: A scheduler that thinks for more than this share of the time has none left.
-SATURATED = 0.97
 
 
 def points(plan: Plan) -> Iterator[Point]:
@@ -52,7 +50,7 @@ def points(plan: Plan) -> Iterator[Point]:
 
 def saturation(rates: np.ndarray, busyness: np.ndarray) -> float:
     """Give the relative rate at which busyness reaches 1: a line through the origin and what is not saturated."""
-    below = busyness < SATURATED
+    below = busyness < omega.SATURATED
     if not below.any():
         return float("nan")
     return float((rates[below] ** 2).sum() / (rates[below] * busyness[below]).sum())
@@ -69,7 +67,7 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
         for _, of_seed in groups(part, "seed"):
             rates, busyness = of_seed.batch_rate.to_numpy(), of_seed["busyness.batch"].to_numpy()
             ours.append(saturation(rates, busyness))
-            below = of_seed[busyness < SATURATED]
+            below = of_seed[busyness < omega.SATURATED]
             conflicts = below["conflict_fraction.batch"].iloc[-1]
             formula.append(below.predicted_saturation.iloc[-1] / (1 + conflicts))
         low, high = {"A": (2.0, 3.1), "B": (4.8, 7.5), "C": (7.5, 11.9)}[str(cluster)]

@@ -59,7 +59,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw conflict fraction and busyness against the relative rate, a curve for each number of schedulers."""
     figure, axes = panels(2, share_y=False)
     for number, (schedulers, part) in enumerate(groups(table, "schedulers")):
-        label = f"{schedulers} batch schedulers" if schedulers > 1 else "1 batch scheduler"
+        label = omega.batch_schedulers(schedulers)
         curve(axes[0], part, "batch_rate", "conflict_fraction.batch", label, colour=number, dash=number)
         curve(axes[1], part, "batch_rate", "busyness.batch", label, colour=number, dash=number)
     axes[0].set(title=f"conflicts, cluster {CLUSTER}", ylabel="conflict fraction")

@@ -44,7 +44,7 @@ def points(plan: Plan) -> Iterator[Point]:
 def with_busiest(table: pd.DataFrame) -> pd.DataFrame:
     """Add the busyness of the busiest scheduler, and how many in a hundred jobs were left over if it is more than 1."""
     busiest = table[["busyness.all", "busyness.batch", "busyness.service"]].max(axis=1)
-    over = 100 * (table.jobs_pending + table.jobs_abandoned) / table.jobs_submitted
+    over = omega_fig07.left_over(table)
     return table.assign(busiest=busiest, jobs_left_over=over.where(over > 1, 0.0))
 
 
@@ -52,7 +52,7 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
     """Compare the schemes over the whole surface."""
     source = f"{omega.PAPER} fig. 10, {CLUSTER}"
     table = with_busiest(table)
-    table = table.assign(saturated=table.busiest > 0.97)
+    table = table.assign(saturated=table.busiest > omega.SATURATED)
     over, saturated = (table.groupby(["scheme", "seed"])[measure].mean() for measure in ("jobs_left_over", "saturated"))
     single, multi, offers, shared = (saturated[scheme] for scheme in SCHEMES)
     yield within(source, "one path is saturated on more of the surface than two", 100 * (single - multi), 1, unit=" %")

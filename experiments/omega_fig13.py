@@ -17,7 +17,6 @@ from experiments.drawing.curves import legend
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.tables import by_seed
-from experiments.omega_fig08 import SATURATED
 from experiments.running.experiment import Plan, Point
 
 MANY = (1, 3)
@@ -43,9 +42,9 @@ def points(plan: Plan) -> Iterator[Point]:
 
 
 def saturation_s(part: pd.DataFrame) -> float:
-    """Give the decision time at which the line of busyness reaches 1, of what is below `SATURATED`, or NaN."""
+    """Give the decision time at which the line of busyness reaches 1, of what is below `omega.SATURATED`, or NaN."""
     times, busyness = part.t_batch_s.to_numpy(), part["busyness.batch"].to_numpy()
-    below = busyness < SATURATED
+    below = busyness < omega.SATURATED
     if below.sum() < 2:
         return float("nan")
     slope, offset = np.polyfit(times[below], busyness[below], 1)
@@ -69,11 +68,7 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw wait, conflict fraction and busyness of batch against its decision time."""
-
-    def label(schedulers: int) -> str:
-        return f"{schedulers} batch schedulers" if schedulers > 1 else "1 batch scheduler"
-
-    figure, axes = omega.draw_wait_conflicts_busyness(table, "batch", "t_batch_s", "schedulers", label)
+    figure, axes = omega.draw_wait_conflicts_busyness(table, "batch", "t_batch_s", "schedulers", omega.batch_schedulers)
     legend(figure, axes)
     return figure
 

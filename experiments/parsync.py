@@ -17,6 +17,7 @@ from experiments.drawing.style import COLOURS, Figure, new
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.tables import by_seed
 from experiments.running.experiment import Plan, Point
+from experiments.running.results import COST
 from experiments.running.study import Detail, RunKey, Study
 
 OFFERED = 40_000.0
@@ -33,9 +34,7 @@ MEASURES = (
     "conflicted_claims.batch",
     "busyness.batch",
     "cpu_allocated_mean",
-    "wall_s",
-    "cpu_s",
-    "peak_rss_bytes",
+    *COST,
 )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import time
 from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
@@ -12,7 +10,7 @@ import numpy as np
 
 from experiments.measures.statistics import Metric
 from experiments.running import choices
-from experiments.running.simulate import Progress, Result, hosts_of, trace_of
+from experiments.running.simulate import Meter, Progress, Result, hosts_of, trace_of
 from experiments.running.study import RunKey, Study
 from policies.arrays import IntArray
 from policies.cell import Ledger
@@ -66,7 +64,7 @@ def compact(study: Study, key: RunKey, progress: Progress) -> Result:
     that what fits some hosts also fits these and more. A cell that does not hold its own workload (a recorded one is
     overcommitted) is cloned first, as there.
     """
-    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    meter = Meter()
     trace = trace_of(study, study.seeds[0])
     hosts, notes = hosts_of(study, trace)
     groups = list(running_at(trace, study.until_s or 0.0))
@@ -106,9 +104,7 @@ def compact(study: Study, key: RunKey, progress: Progress) -> Result:
         "tasks": tasks,
         "cpu_allocated": packed.cpu_allocated,
     }
-    cost = {"wall_s": time.perf_counter() - began_s, "cpu_s": time.process_time() - began_cpu_s}
-    cost["peak_rss_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return Result(key, metrics, cost, tuple(notes + trace.assumptions()))
+    return Result(key, metrics, meter.cost(), tuple(notes + trace.assumptions()))
 
 
 def running_at(trace: Trace, t_s: float) -> Iterator[Group]:

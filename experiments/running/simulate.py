@@ -67,6 +67,23 @@ class Result:
     folded: Sequence[dict[str, Any]] = ()
 
 
+class Meter:
+    """Measures what a run costs, from when it is made."""
+
+    def __init__(self) -> None:
+        self._began_s, self._began_cpu_s = time.perf_counter(), time.process_time()
+
+    def cost(self) -> dict[str, float | int]:
+        """Give the cost so far, as in `Result`."""
+        return {
+            "wall_s": time.perf_counter() - self._began_s,
+            "cpu_s": time.process_time() - self._began_cpu_s,
+            # High-water mark of the process, which may have made other runs before.
+            "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            * (1 if sys.platform == "darwin" else 1024),
+        }
+
+
 def trace_of(study: Study, seed: int, reject_file: Path | None = None) -> Trace:
     """Open the study's trace."""
     return open_trace(study.trace, Rejects(OnBadRow(study.on_bad_row), reject_file), seed)
@@ -149,7 +166,7 @@ def simulate(
     UserError
         For anything that the user can mend.
     """
-    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    meter = Meter()
     _calm_garbage_collector()
     trace = trace_of(study, key.seed, reject_file)
     hosts, notes = hosts_of(study, trace)
@@ -207,14 +224,7 @@ def simulate(
     result |= {"rows_read": trace.rejects.read, "rows_rejected": trace.rejects.rejected}
     _refuse_empty(study, result)
     progress(1.0)
-    cost = {
-        "wall_s": time.perf_counter() - began_s,
-        "cpu_s": time.process_time() - began_cpu_s,
-        # High-water mark of the process, which may have made other runs before.
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        * (1 if sys.platform == "darwin" else 1024),
-    }
-    return Result(key, result, cost, tuple(notes + trace.assumptions()))
+    return Result(key, result, meter.cost(), tuple(notes + trace.assumptions()))
 
 
 def _unsaid(study: Study) -> dict[str, str]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from traces.generate.laws import Constant, Exponential, Quantiles
+from traces.generate.omega import DAY_S, GIB
 from traces.generate.spec import ClassSpec, HostsSpec, PrefillSpec, WorkloadSpec
-
-GIB = 2**30
-DAY_S = 86_400.0
 
 #: A cell that is three quarters full, more than half of it with what stays all day; all containers are alike.
 BUSY_CELL = WorkloadSpec(
@@ -52,7 +50,7 @@ GODEL = WorkloadSpec(
 )
 
 #: Mean containers of a job in the trace of 2011.
-TASKS_2011 = 37.0
+TASKS_A_JOB = 37.0
 
 GOOGLE_WEEK = WorkloadSpec(
     span_s=7 * DAY_S,
@@ -60,9 +58,9 @@ GOOGLE_WEEK = WorkloadSpec(
     classes=(
         ClassSpec(
             "batch",
-            Exponential(TASKS_2011 * 7 * DAY_S / 2e9),
+            Exponential(TASKS_A_JOB * 7 * DAY_S / 2e9),
             # Rounded up, an exponential law gains a half.
-            Exponential(TASKS_2011 - 0.5),
+            Exponential(TASKS_A_JOB - 0.5),
             Exponential(30.0),
             Constant(1.0),
             Constant(2.0 * GIB),
