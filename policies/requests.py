@@ -17,6 +17,8 @@ class Resources(NamedTuple):
     cpu_milli: int = 0
     memory_bytes: int = 0
     gpu_milli: int = 0
+    disk_micro: int = 0  # device-time, 1,000,000 a second being a disk that never rests
+    net_bps: int = 0
 
 
 #: Short names of the resources, in the order of the fields of `Resources`.
@@ -24,6 +26,39 @@ RESOURCES = tuple(field.rpartition("_")[0] for field in Resources._fields)
 
 #: Resources that every cell keeps books of; of the others only those that some host has.
 ALWAYS = ("cpu", "memory")
+
+#: What a request is read ahead or written in where nobody said: the read-ahead of Linux.
+IO_SIZE_BYTES = 128 * 1024
+
+
+class Demand(NamedTuple):
+    """What a container uses at full speed, while nothing slows it down.
+
+    It is true of a container (then it lives in ``traces``), or what somebody declares or profiled (`Task.profile`).
+
+    Attributes
+    ----------
+    cpu_cores : float
+        Cores; as many as it has threads that always run, since more would be of no use to it.
+    memory_bytes : float
+        Working set, bytes; it must be there, and does not make it faster.
+    disk_read_bps, disk_write_bps : float
+        Bytes per second from and to its host's disk.
+    io_size_bytes : float
+        Bytes of each of those requests.
+    random_io : float
+        Which part of them is not where the one before ended, 0 to 1.
+    net_bps : float
+        Bytes per second, both ways together.
+    """
+
+    cpu_cores: float
+    memory_bytes: float
+    disk_read_bps: float = 0.0
+    disk_write_bps: float = 0.0
+    io_size_bytes: float = IO_SIZE_BYTES
+    random_io: float = 0.0
+    net_bps: float = 0.0
 
 
 class Operator(StrEnum):
@@ -112,12 +147,15 @@ class Task(NamedTuple):
     apart : bool
         Whether it shares its host with no other container of its job, nor of an earlier or later submission of that
         name. Either all containers of a job are apart or none is.
+    profile : Demand, optional
+        What it is expected to use, declared or profiled and perhaps wrong; None where nobody said.
     """
 
     need: Resources
     priority: int = 0
     constraints: tuple[Constraint, ...] = ()
     apart: bool = False
+    profile: Demand | None = None
 
 
 class Group(NamedTuple):

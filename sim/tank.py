@@ -134,7 +134,7 @@ class Tank:
         UserError
             If they do not fit, or a job of them comes later than at the beginning.
         """
-        for job, run_s in arrivals:
+        for job, run_s, *_ in arrivals:
             if job.submit_s > 0:
                 raise UserError(f"{source}: job {job.id!r} is submitted at {job.submit_s:g} s; prefill is there at 0")
             for group, runs in zip(job.groups, run_s, strict=True):

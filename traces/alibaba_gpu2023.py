@@ -28,7 +28,7 @@ import numpy as np
 from policies.arrays import FloatArray
 from policies.errors import UserError
 from policies.requests import Group, Job, Resources, Task
-from traces.hosts import TOO_MUCH, Hosts
+from traces.hosts import TOO_MUCH, Hosts, sizes
 from traces.rejects import OnBadRow, Rejects
 from traces.tables import Batch, Reader, column_names, read_whole
 from traces.trace import OPEN_ENDED, Arrival, Trace
@@ -114,8 +114,7 @@ class AlibabaGpu2023(Trace):
         cpu, memory, gpus = (_whole(table, name) for name in NODE_COLUMNS[1:])
         table.mark(np.array([not name for name in names]), "sn is empty", names)
         table.refuse()
-        capacity = np.array([cpu, memory * MIB, gpus * GPU_MILLI]).astype(np.int64)
-        return Hosts(names, capacity, np.ones(len(names), dtype=bool))
+        return Hosts(names, sizes(cpu, memory * MIB, gpus * GPU_MILLI), np.ones(len(names), dtype=bool))
 
     def end_s(self) -> float | None:
         """Say when the recording ends: the deletion time of the pods that were still there."""

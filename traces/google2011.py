@@ -506,7 +506,8 @@ def _hosts(events: Rows, odd: Odd) -> Hosts:
         else:
             later.append(HostEvent(time / SECOND_US, host, alive[host], now if alive[host] else None))
     names = [str(machine) for machine in row_of]
-    return Hosts(names, np.array(capacity, dtype=np.int64).reshape(-1, 3).T, np.array(alive_at_0, dtype=bool), later)
+    whole = np.array(capacity, dtype=np.int64).reshape(-1, len(Resources._fields)).T
+    return Hosts(names, whole, np.array(alive_at_0, dtype=bool), later)
 
 
 def _with_attributes(hosts: Hosts, rows: Rows, words: list[str], odd: Odd) -> Hosts:

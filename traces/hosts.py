@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from policies.arrays import BoolArray, IntArray
+from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.requests import ALWAYS, RESOURCES, Resources, Task
 from traces.labels import read_labels
 from traces.units import GPU_MILLI, MILLI
@@ -35,8 +35,8 @@ class Hosts:
     ----------
     names : sequence of str
         One per host; a policy knows a host by its position only.
-    capacity : ndarray of int, shape (3, n_hosts)
-        Millicores, bytes, milli-GPUs, in the order of `Resources`: at time 0, or when the host first joins.
+    capacity : ndarray of int, shape (len(RESOURCES), n_hosts)
+        In the units and the order of `Resources`: at time 0, or when the host first joins.
     alive : ndarray of bool, shape (n_hosts,)
         Whether the host is up at time 0.
     events : sequence of HostEvent
@@ -107,15 +107,23 @@ class Hosts:
         }
 
     def largest(self) -> IntArray:
-        """Give the sizes that a host ever has, shape (3, m): what fits none of them fits nowhere, ever."""
+        """Give the sizes that a host ever has, shape (len(RESOURCES), m): what fits none of them fits nowhere, ever."""
         later = [event.capacity for event in self.events if event.alive and event.capacity is not None]
-        return np.concatenate((self.capacity, np.array(later, dtype=np.int64).reshape(-1, 3).T), axis=1)
+        return np.concatenate((self.capacity, np.array(later, dtype=np.int64).reshape(-1, len(RESOURCES)).T), axis=1)
+
+
+def sizes(cpu_milli: FloatArray, memory_bytes: FloatArray, gpu_milli: FloatArray | int = 0) -> IntArray:
+    """Give capacities as `Hosts` has them, without disks and networks, rounded to whole numbers."""
+    rows: IntArray = np.zeros((len(RESOURCES), cpu_milli.size), dtype=np.int64)
+    for row, amount in enumerate((cpu_milli, memory_bytes, gpu_milli)):
+        rows[row] = np.rint(amount)
+    return rows
 
 
 def uniform(n: int, cpus: float, memory_bytes: int) -> Hosts:
     """Make `n` equal hosts that are always up."""
-    one = Resources(round(cpus * MILLI), memory_bytes)
-    return Hosts(range_names(n), np.repeat(np.array([one], dtype=np.int64).T, n, axis=1), np.ones(n, dtype=bool))
+    each = sizes(np.full(n, cpus * MILLI), np.full(n, memory_bytes))
+    return Hosts(range_names(n), each, np.ones(n, dtype=bool))
 
 
 def range_names(n: int) -> list[str]:
@@ -177,7 +185,7 @@ def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
     table.refuse()
     events = [HostEvent(float(t), host, True) for host, t in enumerate(joins) if t > 0]
     events += [HostEvent(float(t), host, False) for host, t in enumerate(leaves) if t < np.inf]
-    capacity = np.array([columns["cpus"] * MILLI, columns["memory_bytes"], columns["gpus"] * GPU_MILLI])
-    hosts = Hosts(names, capacity.round().astype(np.int64), joins <= 0, sorted(events), attributes)
+    capacity = sizes(columns["cpus"] * MILLI, columns["memory_bytes"], columns["gpus"] * GPU_MILLI)
+    hosts = Hosts(names, capacity, joins <= 0, sorted(events), attributes)
     notes = [f"{path}: column {name} is not modelled yet" for name in LATER_COLUMNS if table.has(name)]
     return hosts, notes

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from policies.arrays import FloatArray, IntArray
-from policies.requests import Group, Job, Task
+from policies.requests import Demand, Group, Job, Task
 from traces.hosts import Hosts
 from traces.rejects import Rejects
 
@@ -19,11 +19,42 @@ OPEN_ENDED = float("inf")
 RunTime = float | FloatArray
 
 
+class Phase(NamedTuple):
+    """A part of a container's work in which it uses the same all the time."""
+
+    share: float  # of the work, that is of the time it takes alone
+    demand: Demand
+
+
+#: What containers use while they run, phase after phase; the shares make 1. None: what they ask for, all the time.
+Behaviour = tuple[Phase, ...] | None
+
+
+def steady(demand: Demand) -> Behaviour:
+    """Give the behaviour of a container that uses the same from beginning to end."""
+    return (Phase(1.0, demand),)
+
+
 class Arrival(NamedTuple):
-    """A job and what the future holds for it."""
+    """A job and what the future holds for it.
+
+    Attributes
+    ----------
+    job : Job
+        What was submitted.
+    run_s : tuple of RunTime
+        Work: how long containers run while nothing slows them down, one entry per group; of a MapReduce job one
+        number, with the workers it asks for.
+    behaviours : tuple of Behaviour
+        What they use meanwhile, one entry per group, or none at all where nobody knows.
+    after : tuple of str
+        Jobs that must have come to their end before this one is submitted.
+    """
 
     job: Job
-    run_s: tuple[RunTime, ...]  # one entry per group; of a MapReduce job one number, with the workers it asks for
+    run_s: tuple[RunTime, ...]
+    behaviours: tuple[Behaviour, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 class Recorded(NamedTuple):
@@ -35,11 +66,12 @@ class Recorded(NamedTuple):
     hosts: IntArray  # (m,) rows of the trace's own hosts, one per container
     run_s: RunTime  # from time 0 to the end
     user: str = ""
+    behaviour: Behaviour = None
 
     def as_arrival(self) -> Arrival:
         """Give the same containers as a job that is submitted at time 0, without their recorded hosts."""
         job = Job(self.job, 0.0, self.workload, (Group(self.task, self.hosts.size),), user=self.user)
-        return Arrival(job, (self.run_s,))
+        return Arrival(job, (self.run_s,), (self.behaviour,) if self.behaviour else ())
 
 
 class Trace(ABC):

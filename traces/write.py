@@ -88,7 +88,7 @@ def _rows(arrival: Arrival, path: Path) -> Iterator[_Row]:
             raise UserError(
                 f"{path}: job {job.id!r} has {error}, which the native format has no way to write"
             ) from None
-        cpu_milli, memory_bytes, gpu_milli = task.need
+        cpu_milli, memory_bytes, gpu_milli, _, _ = task.need
         durations_s, counts = ([run_s], [count]) if np.ndim(run_s) == 0 else np.unique(run_s, return_counts=True)
         for duration_s, tasks in zip(durations_s, counts, strict=True):
             yield (

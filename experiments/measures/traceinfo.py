@@ -29,7 +29,7 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
     open_ended = infeasible = 0
     first_s, last_s, ended_s = np.inf, 0.0, 0.0
     could_hold: dict[Task, bool] = {}
-    for job, run_s in trace.arrivals():
+    for job, run_s, *_ in trace.arrivals():
         first_s, last_s = min(first_s, job.submit_s), max(last_s, job.submit_s)
         jobs[job.workload] += not job.resubmission
         again += job.resubmission
@@ -102,7 +102,7 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
 def _at_the_beginning(trace: Trace) -> Iterator[tuple[Task, int]]:
     for entry in trace.prefill():
         yield entry.task, entry.hosts.size
-    for job, _ in trace.prefill_anywhere():
+    for job, *_ in trace.prefill_anywhere():
         yield from job.groups
 
 

@@ -113,7 +113,7 @@ def running_at(trace: Trace, t_s: float) -> Iterator[Group]:
         alive = np.broadcast_to(np.asarray(recorded.run_s), recorded.hosts.shape) > t_s
         if alive.any():
             yield Group(recorded.task, int(alive.sum()))
-    for job, run_s in chain(trace.prefill_anywhere(), trace.arrivals()):
+    for job, run_s, *_ in chain(trace.prefill_anywhere(), trace.arrivals()):
         if job.submit_s > t_s:
             break
         for group, runs in zip(job.groups, run_s, strict=True):

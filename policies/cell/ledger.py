@@ -29,8 +29,9 @@ class Ledger:
 
     Parameters
     ----------
-    capacity : array_like of int, shape (len(RESOURCES), n_hosts)
-        Millicores, bytes and milli-GPUs of each host. A resource that no host has gets no column.
+    capacity : array_like of int, shape (m, n_hosts), m up to len(RESOURCES)
+        What each host has of the first `m` resources, in their order and units; of the others it has nothing.
+        A resource that no host has gets no column.
     alive : array_like of bool, shape (n_hosts,), optional
         Hosts that are up at the beginning; all by default.
     attributes : sequence of mapping, optional
@@ -56,9 +57,11 @@ class Ledger:
         alive: Sequence[bool] | BoolArray | None = None,
         attributes: Sequence[Mapping[str, str]] = (),
     ) -> None:
-        whole = np.array(capacity, dtype=np.int64)
-        if whole.ndim != 2 or whole.shape[0] != len(RESOURCES):
-            raise ValueError(f"capacity has shape {whole.shape}, not ({len(RESOURCES)}, n_hosts)")
+        given = np.array(capacity, dtype=np.int64)
+        if given.ndim != 2 or given.shape[0] > len(RESOURCES):
+            raise ValueError(f"capacity has shape {given.shape}, not (up to {len(RESOURCES)}, n_hosts)")
+        whole = np.zeros((len(RESOURCES), given.shape[1]), dtype=np.int64)
+        whole[: len(given)] = given
         if (whole < 0).any():
             raise ValueError("a capacity is negative")
         self._axes = tuple(n for n, name in enumerate(RESOURCES) if name in ALWAYS or whole[n].any())

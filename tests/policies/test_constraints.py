@@ -34,8 +34,8 @@ constraints = st.lists(
     ),
     max_size=2,
 ).map(tuple)
-needs = st.builds(Resources, st.integers(0, 4), st.integers(0, 4), st.just(0))
-tasks = st.builds(Task, needs, st.just(0), constraints, st.booleans())
+needs = st.tuples(st.integers(0, 4), st.integers(0, 4)).map(lambda amounts: Resources(*amounts))
+tasks = st.builds(Task, needs, st.just(0), constraints, st.booleans(), st.none())
 hosts = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12), labels), min_size=1, max_size=8)
 
 

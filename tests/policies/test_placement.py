@@ -19,8 +19,8 @@ from policies.streams import stream
 NAMES = list(BUILT_IN)
 SCORES = [scores.first_fit, scores.spread, scores.binpack, scores.least_allocated, scores.balanced, scores.dot_product]
 
-needs = st.builds(Resources, st.integers(0, 4), st.integers(0, 4), st.integers(0, 1))
-tasks = st.builds(Task, needs, st.just(0), st.just(()), st.just(False))
+needs = st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 1)).map(lambda amounts: Resources(*amounts))
+tasks = st.builds(Task, needs, st.just(0), st.just(()), st.just(False), st.none())
 sizes = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(0, 2)), min_size=1, max_size=8)
 
 

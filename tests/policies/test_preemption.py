@@ -31,9 +31,14 @@ def granted(ledger, *transaction, conflict=Conflict.FINE, commit=Commit.INCREMEN
 
 # -- who has to go ----------------------------------------------------------------------------------------------
 
-needs = st.builds(Resources, st.integers(0, 3), st.integers(0, 3), st.integers(0, 1))
+needs = st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 1)).map(lambda amounts: Resources(*amounts))
 residents = st.lists(
-    st.builds(Resident, st.builds(Task, needs, st.integers(0, 2)), st.integers(0, 2).map(float), st.just(1)),
+    st.builds(
+        Resident,
+        st.tuples(needs, st.integers(0, 2)).map(lambda asked: Task(*asked)),
+        st.integers(0, 2).map(float),
+        st.just(1),
+    ),
     max_size=6,
 )
 

@@ -218,7 +218,7 @@ def test_what_is_placed_runs_once_and_nothing_is_lost(architecture, commit):
         patience=Patience(fruitless=20, attempts=50),
     )  # fmt: skip
 
-    for job, _ in jobs:
+    for job, *_ in jobs:
         submitted, started, killed, finished, given_up = (
             sum(row.tasks for row in of(rows, event, job.id))
             for event in (Event.SUBMITTED, Event.STARTED, Event.KILLED, Event.FINISHED, Event.ABANDONED)

@@ -230,6 +230,6 @@ def test_no_container_is_ever_where_it_may_not_be_and_all_are_accounted_for(
     def count(event):
         return sum(row.tasks for row in told.of(event))
 
-    assert sum(job.tasks for job, _ in arrivals) == count(Event.SUBMITTED) + count(Event.INFEASIBLE)
+    assert sum(job.tasks for job, *_ in arrivals) == count(Event.SUBMITTED) + count(Event.INFEASIBLE)
     assert count(Event.SUBMITTED) == count(Event.STARTED) + count(Event.ABANDONED)
     assert count(Event.STARTED) == count(Event.FINISHED)

@@ -268,7 +268,7 @@ def test_whoever_is_evicted_made_room_for_a_higher_priority_and_comes_back(drawn
     arrivals = drawn_jobs(drawn)
     events = (HostEvent(7.0, 0, False), HostEvent(15.0, 0, True)) if leaves else ()
     rows, metrics = replay_drawn(make(preempt=True, preempt_gap=gap), arrivals, conflict, commit, placer, events=events)
-    priority = {job.id: job.groups[0].task.priority for job, _ in arrivals}
+    priority = {job.id: job.groups[0].task.priority for job, *_ in arrivals}
     for row in of(rows, Event.PREEMPTED):
         above = [
             other for other in of(rows, Event.STARTED)

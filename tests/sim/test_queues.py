@@ -359,7 +359,7 @@ def test_nobody_starts_later_than_promised_when_he_became_the_first_that_waits(d
         for number, (at, each, count, run_s) in enumerate(sorted(drawn))
         if count * each <= n * cores and count <= n * (cores // each)
     ]
-    jobs = {job.id: job for job, _ in arrivals}
+    jobs = {job.id: job for job, *_ in arrivals}
     placer = Placer(policy) if seed else Placer(RandomFirstFit(stream(seed, "placement")))
     rows = replay(arrivals, "backfill", n=n, cores=cores, placer=lambda name: placer)
 
@@ -484,13 +484,13 @@ def test_each_container_is_done_once_and_a_quota_is_never_exceeded(drawn, combin
         decision_time=DecisionTime(0.3, 0.1), patience=Patience(fruitless=20, attempts=30),
     )  # fmt: skip
 
-    users, held = {job.id: job.user for job, _ in arrivals}, Counter()
+    users, held = {job.id: job.user for job, *_ in arrivals}, Counter()
     for row in rows:
         if row.event in (Event.STARTED, Event.FINISHED, Event.KILLED):
             user = users[row.job]
             held[user] += row.tasks if row.event is Event.STARTED else -row.tasks
             assert 1000 * held[user] <= quotas.get(user, quotas.get("*", inf))
-    for job, _ in arrivals:
+    for job, *_ in arrivals:
         submitted, started, ended, killed, given_up, never = (
             tasks(rows, event, job.id)
             for event in (
@@ -512,13 +512,13 @@ def test_with_room_for_all_nobody_overtakes_his_own_and_no_discipline_leaves_a_s
     number = {job.id: n for n, (job, _) in enumerate(arrivals)}
     of = {"fifo": lambda job: (), "backfill": lambda job: (), "fair-share": lambda job: job.user}
     kind = of.get(queue, lambda job: job.groups[0].task.priority)
-    job_of = {job.id: job for job, _ in arrivals}
+    job_of = {job.id: job for job, *_ in arrivals}
     for name in order(rows):
         kinds[kind(job_of[name])].append(number[name])
     assert all(numbers == sorted(numbers) for numbers in kinds.values())
     # Lindley: an attempt begins when the job is there and the one before it is over, whoever is taken.
     free_s, times = 0.0, []
-    for job, _ in arrivals:
+    for job, *_ in arrivals:
         times.append(max(free_s, job.submit_s))
         free_s = times[-1] + 1.0
     assert [row.t_s for row in rows if row.event is Event.ATTEMPTED] == times

@@ -273,7 +273,7 @@ def test_nobody_starts_later_than_promised_whatever_else_is_asked_for(drawn):
     rows = replay(arrivals, "backfill", n=3, labels=labels, sizing=MaxParallelism())
 
     # Submissions of one name are told apart by when they were submitted.
-    job_of = {(job.id, round(job.submit_s, 6)): job for job, _ in arrivals}
+    job_of = {(job.id, round(job.submit_s, 6)): job for job, *_ in arrivals}
     about = {Event.SUBMITTED, Event.STARTED, Event.FINISHED}
     steps = [(row, job_of[row.job, round(row.t_s - row.age_s, 6)]) for row in rows if row.event in about]
     begun = {job: row.t_s for row, job in steps if row.event is Event.STARTED}
@@ -414,7 +414,7 @@ def test_what_runs_never_exceeds_a_quota_and_all_that_was_asked_for_is_done(draw
         decision_time=DecisionTime(0.3, 0.1), patience=Patience(fruitless=60, attempts=90),
     )  # fmt: skip
 
-    jobs, held, done = {job.id: job for job, _ in arrivals}, Counter(), Counter()
+    jobs, held, done = {job.id: job for job, *_ in arrivals}, Counter(), Counter()
     ends = (Event.FINISHED, Event.KILLED, Event.PREEMPTED)
     for row in rows:
         if row.event is Event.STARTED or row.event in ends:

@@ -327,7 +327,7 @@ def test_a_mapreduce_job_takes_its_run_time_on_the_workers_that_it_asks_for(maps
 
 def test_maps_and_reduces_a_worker_and_their_share_of_the_time_follow_their_laws():
     arrivals = jobs_of(one_class(mapreduce=PROGRAMS, tasks=Constant(500.0), duration_s=Constant(100.0)), span_s=5001.0)
-    programs = [job.mapreduce for job, _ in arrivals]
+    programs = [job.mapreduce for job, *_ in arrivals]
     with_reduces = [p for p in programs if p.reduces]
 
     assert stats.kstest([p.maps / 500 for p in programs], stats.lognorm(1.0, scale=100.0).cdf).pvalue > 0.001
@@ -370,7 +370,7 @@ def test_the_default_fills_two_thirds_of_its_hosts_in_the_second_half_of_its_hou
             core_seconds[job.workload] += inside * job.tasks * job.groups[0].task.need.cpu_milli
         shares.append(sum(core_seconds.values()) / (1800.0 * capacity))
         jobs.append(len(arrivals))
-        tasks.append(sum(job.tasks for job, _ in arrivals))
+        tasks.append(sum(job.tasks for job, *_ in arrivals))
 
     assert 0.60 < np.mean(shares) < 0.72
     assert np.mean(jobs) == pytest.approx(3000, rel=0.05)

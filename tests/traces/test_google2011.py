@@ -54,7 +54,7 @@ def submitted(trace):
     """Each job as ``(id, submit_s, first?, [run times])``."""
     return [
         (job.id, job.submit_s, not job.resubmission, [float(run) for runs in run_s for run in runs])
-        for job, run_s in trace.arrivals()
+        for job, run_s, *_ in trace.arrivals()
     ]
 
 
@@ -94,7 +94,7 @@ def counted_plainly(folder):
         time, task = int(time), (job, index)
         if time > 0 and waiting_at_0 is None:
             waiting_at_0 = len(waiting)
-            jobs |= {job for job, _ in waiting}
+            jobs |= {job for job, *_ in waiting}
         if event == "0":
             waiting[task] = time
             if time > 0:
@@ -129,12 +129,12 @@ def test_the_real_parts_say_what_an_independent_count_says(traces_dir):
     folder = traces_dir / "google2011"
     trace = Google2011(folder, Rejects())
     arrivals, prefill, hosts = list(trace.arrivals()), list(trace.prefill()), trace.hosts()
-    run_s = np.concatenate([runs for _, of_groups in arrivals for runs in of_groups])
+    run_s = np.concatenate([runs for _, of_groups, *_ in arrivals for runs in of_groups])
     micros = np.rint(run_s[np.isfinite(run_s)] * 1e6).astype(np.int64)
 
     assert {
-        "jobs": sum(not job.resubmission for job, _ in arrivals),
-        "containers": sum(job.tasks for job, _ in arrivals),
+        "jobs": sum(not job.resubmission for job, *_ in arrivals),
+        "containers": sum(job.tasks for job, *_ in arrivals),
         "running at 0": sum(entry.hosts.size for entry in prefill),
         "CPU at 0": sum(entry.task.need.cpu_milli * entry.hosts.size for entry in prefill),
         "microseconds of what was submitted and ended": int(micros.sum()),
@@ -145,7 +145,7 @@ def test_the_real_parts_say_what_an_independent_count_says(traces_dir):
 
 
 def test_the_real_parts_come_in_order_and_one_first_submission_a_job(traces_dir):
-    jobs = [job for job, _ in Google2011(traces_dir / "google2011", Rejects()).arrivals()]
+    jobs = [job for job, *_ in Google2011(traces_dir / "google2011", Rejects()).arrivals()]
 
     order = [(job.submit_s, int(job.id)) for job in jobs]
 
@@ -229,7 +229,7 @@ def test_an_update_of_a_task_that_was_never_submitted_changes_no_other(read):
 def test_a_request_that_is_missing_is_nothing_and_counted(read):
     trace = read(line(600, SUBMIT, cpu="", memory=""), line(700, SUBMIT, index=1, memory=""))
 
-    needs = [job.groups[0].task.need for job, _ in trace.arrivals()]
+    needs = [job.groups[0].task.need for job, *_ in trace.arrivals()]
 
     assert needs == [Resources(0, 0), Resources(500_000, 0)]
     assert noted(trace, "ask for no amount") == 2
@@ -320,7 +320,7 @@ def test_a_job_is_its_users_and_so_is_what_runs_at_time_0(read):
         line(702, SUBMIT, job=4, user="ann="),
     )
     assert [entry.as_arrival().job.user for entry in trace.prefill()] == ["ann="]
-    assert [(job.id, job.user) for job, _ in trace.arrivals()] == [("2", "bob"), ("3", ""), ("4", "ann=")]
+    assert [(job.id, job.user) for job, *_ in trace.arrivals()] == [("2", "bob"), ("3", ""), ("4", "ann=")]
 
 
 def test_equal_containers_of_a_job_are_prefilled_together_with_their_own_run_times(read):
@@ -477,7 +477,7 @@ def test_any_history_becomes_the_lives_that_a_plain_walk_finds(tmp_path_factory,
 
     input_found = sorted(
         (job.submit_s, run, group.task.need.cpu_milli)
-        for job, run_s in trace.arrivals()
+        for job, run_s, *_ in trace.arrivals()
         for group, each in zip(job.groups, run_s, strict=True)
         for run in each.tolist()
     )

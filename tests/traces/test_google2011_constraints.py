@@ -237,7 +237,7 @@ def test_any_history_of_constraints_becomes_what_its_generator_meant(histories, 
             Rejects(),
         )
         found = {}
-        for job, _ in trace.arrivals():
+        for job, *_ in trace.arrivals():
             for task, count in job.groups:
                 found.setdefault((job.id, job.submit_s), []).extend([frozenset(task.constraints)] * count)
 

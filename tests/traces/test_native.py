@@ -67,7 +67,9 @@ def flat(arrivals):
 # No line ends and NULs, which are refused; half characters are no text at all.
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"), min_size=1, max_size=8)
 RUN_TIMES = st.one_of(st.floats(0, 1e15), st.just(OPEN_ENDED), st.floats(0, 1e-300))
-NEEDS = st.builds(Resources, st.integers(0, 2**40), st.integers(0, 2**52), st.integers(0, 2**20))
+NEEDS = st.tuples(st.integers(0, 2**40), st.integers(0, 2**52), st.integers(0, 2**20)).map(
+    lambda amounts: Resources(*amounts)
+)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 SEVERAL = st.lists(TEXTS, min_size=1, max_size=3).map(tuple)
 DEMANDS = st.one_of(
@@ -262,7 +264,7 @@ def test_a_job_of_unlike_rows_is_expected_to_run_as_long_as_the_longest_if_all_s
     unknown = "b,1,b,1,5,1,10,ann,60\nb,1,b,1,5,2,10,ann,\n"
     others = "b,1,b,1,5,1,10,bob,7\n"
 
-    jobs = [job for job, _ in read(trace_file(header + known + unknown + others))]
+    jobs = [job for job, *_ in read(trace_file(header + known + unknown + others))]
 
     assert [(job.user, job.tasks, job.estimate_s) for job in jobs] == [
         ("ann", 2, 90.0), ("ann", 2, None), ("bob", 1, 7.0)

@@ -100,7 +100,7 @@ def test_a_cell_begins_as_full_as_it_will_be(name, share):
     trace = Generated(CLUSTERS[name], 1, Rejects())
     cores = trace.hosts().capacity[0].sum() / 1000
 
-    there = sum(job.tasks * job.groups[0].task.need.cpu_milli / 1000 for job, _ in trace.prefill_anywhere())
+    there = sum(job.tasks * job.groups[0].task.need.cpu_milli / 1000 for job, *_ in trace.prefill_anywhere())
 
     assert there / cores == pytest.approx(share, abs=0.001)
     assert sum(one.cores() for one in trace.spec.classes) / cores == pytest.approx(share, rel=0.01)
@@ -138,7 +138,7 @@ def test_a_file_may_have_parameters_too(tmp_path):
     trace = open_trace(f"generated:{path}:long-run-rate=2", Rejects())
 
     assert trace.files() == [path]
-    assert [job.submit_s for job, _ in trace.arrivals()] == list(range(1, 60))
+    assert [job.submit_s for job, *_ in trace.arrivals()] == list(range(1, 60))
 
 
 def test_prefill_may_be_changed_and_left_out():
@@ -201,7 +201,7 @@ def test_a_rate_leaves_the_other_classes_and_the_beginning_alone():
     def seen(one):
         trace = Generated(one, 1, Rejects())
         arrivals = [a for a in trace.arrivals() if a.job.workload != "batch"]
-        return [(job.id, job.submit_s, job.groups, run_s) for job, run_s in [*arrivals, *trace.prefill_anywhere()]]
+        return [(job.id, job.submit_s, job.groups, run_s) for job, run_s, *_ in [*arrivals, *trace.prefill_anywhere()]]
 
     assert seen(spec.scaled(rate={"batch": 5.0})) == seen(spec)
 
@@ -210,7 +210,9 @@ def test_a_class_without_a_rate_is_gone_but_not_from_the_beginning():
     spec = CLUSTERS["omega-d"].scaled(rate={"mapreduce": 0.0})
 
     assert [one.name for one in spec.classes] == ["batch", "service"]
-    assert any(job.id.startswith("prefilled-mapreduce-") for job, _ in Generated(spec, 1, Rejects()).prefill_anywhere())
+    assert any(
+        job.id.startswith("prefilled-mapreduce-") for job, *_ in Generated(spec, 1, Rejects()).prefill_anywhere()
+    )
 
 
 def test_a_smaller_cell_has_the_load_of_a_host_that_it_had():

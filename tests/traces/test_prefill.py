@@ -52,7 +52,7 @@ def prefill(spec, seed=1):
 
 
 def milli(arrivals):
-    return sum(job.tasks * job.groups[0].task.need.cpu_milli for job, _ in arrivals)
+    return sum(job.tasks * job.groups[0].task.need.cpu_milli for job, *_ in arrivals)
 
 
 def in_t_interval(values, truth):
@@ -125,9 +125,9 @@ def test_the_share_of_cpu_is_met_to_within_a_container_of_each_class():
     arrivals = prefill(MIXED)
 
     assert 12_000_000 - 2 * 3000 < milli(arrivals) <= 12_000_000
-    assert {job.submit_s for job, _ in arrivals} == {0.0}
-    assert all(job.tasks >= 1 for job, _ in arrivals)
-    assert max(Counter(job.id for job, _ in arrivals).values()) == 1
+    assert {job.submit_s for job, *_ in arrivals} == {0.0}
+    assert all(job.tasks >= 1 for job, *_ in arrivals)
+    assert max(Counter(job.id for job, *_ in arrivals).values()) == 1
 
 
 def test_classes_have_the_parts_that_they_come_to_in_the_long_run():
@@ -152,7 +152,7 @@ def test_the_expected_count_is_the_mean_of_numbers_rounded_up(law):
 def test_a_class_that_asks_for_no_cpu_is_not_there_and_one_that_fills_the_cell_alone_is():
     spec = workload(one_class(), one_class("idle", cpus=Constant(0.0)), cpu_allocated=1.0)
 
-    assert Counter(job.workload for job, _ in prefill(spec)) == {"batch": 1000}
+    assert Counter(job.workload for job, *_ in prefill(spec)) == {"batch": 1000}
 
 
 @pytest.mark.parametrize("block", [1, 7, 100_000])
@@ -160,7 +160,7 @@ def test_the_prefill_does_not_depend_on_how_much_is_drawn_at_a_time(monkeypatch,
     small = replace(MIXED, hosts=(HostsSpec(10, 100.0, 2**40),))
 
     def seen():
-        return [(job.id, job.groups, run_s) for job, run_s in prefill(small)]
+        return [(job.id, job.groups, run_s) for job, run_s, *_ in prefill(small)]
 
     before = seen()
     monkeypatch.setattr(drawing, "BLOCK", block)
@@ -172,10 +172,10 @@ def test_the_prefill_does_not_depend_on_how_much_is_drawn_at_a_time(monkeypatch,
 def test_prefill_leaves_arrivals_alone_and_another_seed_is_another_prefill():
     def arrivals(spec):
         some = islice(Generated(spec, 1, Rejects()).arrivals(), 500)
-        return [(job.id, job.submit_s, job.groups, run_s) for job, run_s in some]
+        return [(job.id, job.submit_s, job.groups, run_s) for job, run_s, *_ in some]
 
     assert arrivals(MIXED) == arrivals(replace(MIXED, prefill=None))
-    assert [run_s for _, run_s in prefill(MIXED, seed=1)] != [run_s for _, run_s in prefill(MIXED, seed=2)]
+    assert [run_s for _, run_s, *_ in prefill(MIXED, seed=1)] != [run_s for _, run_s, *_ in prefill(MIXED, seed=2)]
 
 
 @pytest.mark.parametrize(

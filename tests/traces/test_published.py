@@ -19,7 +19,7 @@ def opened(name, seed=1):
 def rate(trace, jobs=20_000):
     """Containers a second, over so many jobs."""
     first = list(islice(trace.arrivals(), jobs))
-    return sum(job.tasks for job, _ in first) / first[-1].job.submit_s
+    return sum(job.tasks for job, *_ in first) / first[-1].job.submit_s
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_as_many_jobs_as_wanted_are_picky_and_each_kind_of_machine_is_there(name
     trace = opened(f"{name}:picky=0.2")
     hosts = trace.hosts()
     kinds = [attributes["kind"] for attributes in hosts.attributes]
-    jobs = [job for job, _ in islice(trace.arrivals(), 10_000)]
+    jobs = [job for job, *_ in islice(trace.arrivals(), 10_000)]
     picky = [job for job in jobs if job.groups[0].task.constraints]
 
     assert len(picky) / len(jobs) == pytest.approx(0.2, abs=3 * (0.2 * 0.8 / 10_000) ** 0.5)
@@ -61,7 +61,7 @@ def test_kinds_of_machines_are_as_common_as_they_should_be():
 
 def test_picky_or_not_the_same_jobs_come():
     plain, picky = (
-        [(job.id, job.submit_s, job.tasks, run_s) for job, run_s in islice(opened(name).arrivals(), 500)]
+        [(job.id, job.submit_s, job.tasks, run_s) for job, run_s, *_ in islice(opened(name).arrivals(), 500)]
         for name in ("omega-b", "omega-b:picky=0.5")
     )
 
@@ -70,7 +70,7 @@ def test_picky_or_not_the_same_jobs_come():
 
 def test_programs_are_batch_jobs_unless_they_are_to_have_a_scheduler_of_their_own():
     def classes(name):
-        return {job.workload for job, _ in islice(opened(name).arrivals(), 3000)}
+        return {job.workload for job, *_ in islice(opened(name).arrivals(), 3000)}
 
     assert classes("omega-a") == {"batch", "service"}
     assert classes("omega-a:mapreduce-workload=mapreduce") == {"batch", "service", "mapreduce"}
