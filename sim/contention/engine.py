@@ -147,6 +147,18 @@ class Contention:
 
     # -- who comes and goes ---------------------------------------------------------------------------------
 
+    def parts(self, running: Running) -> Sequence[Running]:
+        """Give what ends together: what is on one host."""
+        if running.hosts.size == 1:
+            return (running,)
+        return [
+            Running(
+                running.job, running.scheduler, running.task, running.hosts[at : at + 1], running.counts[at : at + 1],
+                running.run_s, running.since_s, running.recorded, running.behaviour,
+            )
+            for at in range(running.hosts.size)
+        ]  # fmt: skip
+
     def start(self, running: Running) -> None:
         """Let containers run that came to one host."""
         now, number = self._env.now, int(running.hosts[0])
