@@ -20,12 +20,12 @@ def policies() -> None:
         click.echo(title)
         for name, made_from in entries.items():
             summary = (inspect.getdoc(made_from) or "").partition("\n")[0]
-            click.echo(f"  {name:18}{summary}")
+            click.echo(f"  {name:22}{summary}")
             for parameter in parameters_of(made_from).values():
                 default = getattr(parameter.default, "__name__", parameter.default)
                 any_name = parameter.kind is parameter.VAR_KEYWORD
                 shown = "CLASS=NUMBER,…" if any_name else f"{parameter.name}={str(default).replace('_', '-')}"
-                click.echo(f"  {'':18}  :{shown}")
+                click.echo(f"  {'':22}  :{shown}")
 
     listing("Architectures (--architecture):", dict(ARCHITECTURES))
     click.echo()
