@@ -98,8 +98,9 @@ class Tank:
         self.env = simpy.Environment()
         gap = self._preempt_gap = architecture.preempt_gap
         books = hosts.capacity, hosts.alive, hosts.attributes
-        self.ledger = Ledger(*books) if gap is None else PreemptiveLedger(*books, gap=gap)
         interplay = options.interplay
+        demands = {"disks": hosts.disks, "demands": interplay is not None}
+        self.ledger = Ledger(*books, **demands) if gap is None else PreemptiveLedger(*books, gap=gap, **demands)
         self._hosting: Undisturbed | Contention
         if interplay is None:
             self._hosting = Undisturbed(self.env, len(hosts), self._finished)

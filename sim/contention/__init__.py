@@ -5,6 +5,6 @@ there, and `engine` does it for all hosts on SimPy's clock: only a host on which
 each has one pending event, that of whoever finishes first.
 """
 
-from sim.contention.engine import Contention, Interplay
+from sim.contention.engine import Contention, Interplay, levels_of
 
-__all__ = ["Contention", "Interplay"]
+__all__ = ["Contention", "Interplay", "levels_of"]

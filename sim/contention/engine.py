@@ -11,12 +11,13 @@ import numpy as np
 import simpy
 
 from policies.arrays import FloatArray, IntArray
+from policies.log import Levels
 from policies.requests import RESOURCES
 from policies.sharing import Disk, Isolation
 from policies.sharing.isolation import Unmanaged
 from sim.containers import Running
 from sim.contention.fluid import FluidHost, Resident, Stretch
-from sim.contention.patterns import HostKind, Pattern, Patterns
+from sim.contention.patterns import RATES, HostKind, Pattern, Patterns
 from traces.trace import OPEN_ENDED
 
 
@@ -41,6 +42,16 @@ class Interplay:
     minds: float = 0.0
     wake_up_s: float = 0.0
     measure_s: float = 60.0
+
+
+def levels_of(resources: Sequence[str], *, shared: bool) -> Levels:
+    """Say what the levels of a cell's log are, given its resources and whether its hosts are shared."""
+    allocated = tuple(f"{name}_allocated" for name in resources)
+    if not shared:
+        return Levels(allocated)
+    rates = [name for name in RATES if name in resources]
+    used = (f"{name}_used" for name in (*rates, "memory"))
+    return Levels((*allocated, *used), (*(f"{name}_short" for name in rates), "services", "service_latency"))
 
 
 class Spread:
