@@ -7,17 +7,18 @@ what sharing costs.
 Nothing here knows time: what is given holds until the next container comes, goes or changes its mind.
 """
 
-from policies.sharing.disk import DISKS, Disk, device_time, interleaved
+from policies.sharing.disk import DISKS, Disk, device_time, disk_named, interleaved
 from policies.sharing.isolation import ISOLATIONS, Band, Division, Isolation
 from policies.sharing.kernel import Kind, solve
 from policies.sharing.progress import Progress, progress
-from policies.sharing.slowdown import interference, slowdown
+from policies.sharing.slowdown import WAKE_UP_S, interference, slowdown, wake_up_limit
 from policies.sharing.tree import Branch, Leaf, waterfill_tree
 from policies.sharing.waterfill import waterfill
 
 __all__ = [
     "DISKS",
     "ISOLATIONS",
+    "WAKE_UP_S",
     "Band",
     "Branch",
     "Disk",
@@ -27,11 +28,13 @@ __all__ = [
     "Leaf",
     "Progress",
     "device_time",
+    "disk_named",
     "interference",
     "interleaved",
     "progress",
     "slowdown",
     "solve",
+    "wake_up_limit",
     "waterfill",
     "waterfill_tree",
 ]
