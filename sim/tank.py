@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import nan
 from typing import Any
 
@@ -97,10 +98,11 @@ class Tank:
     ) -> None:
         self.env = simpy.Environment()
         gap = self._preempt_gap = architecture.preempt_gap
-        books = hosts.capacity, hosts.alive, hosts.attributes
         interplay = options.interplay
-        demands = {"disks": hosts.disks, "demands": interplay is not None}
-        self.ledger = Ledger(*books, **demands) if gap is None else PreemptiveLedger(*books, gap=gap, **demands)
+        books = Ledger if gap is None else partial(PreemptiveLedger, gap=gap)
+        self.ledger = books(
+            hosts.capacity, hosts.alive, hosts.attributes, disks=hosts.disks, demands=interplay is not None
+        )
         self._hosting: Undisturbed | Contention
         if interplay is None:
             self._hosting = Undisturbed(self.env, len(hosts), self._finished)
@@ -361,9 +363,7 @@ class Tank:
         now, job = self.env.now, pending.job
         theirs_s = run_s if isinstance(run_s, float) else run_s[begin : begin + claims.tasks]
         for hosts, counts, one_s in by_run_time(claims.hosts, claims.counts, theirs_s):
-            self._run(
-                Running(job, pending.scheduler, claims.task, hosts, counts, one_s, now, behaviour=behaviour)
-            )
+            self._run(Running(job, pending.scheduler, claims.task, hosts, counts, one_s, now, behaviour=behaviour))
         self._say_of(
             pending,
             Event.STARTED,
@@ -417,9 +417,7 @@ class Tank:
         if not left:
             del self._running[running]
 
-    def _leave(
-        self, running: Running, why: Event, hosts: IntArray, counts: IntArray, alone_s: float = nan
-    ) -> int:
+    def _leave(self, running: Running, why: Event, hosts: IntArray, counts: IntArray, alone_s: float = nan) -> int:
         """Give back the room of containers and say so, and how many they are."""
         tasks = self.ledger.release(running.task, hosts, counts, running.job.id)
         self._say_left(running, why, hosts, counts, tasks, alone_s)
@@ -568,7 +566,7 @@ class Tank:
             load = (view.allocated * view.per_capacity).astype(np.float32)
             load[view.capacity == 0] = np.nan
             if self._hosting.names:
-                load = np.concatenate((load, self._hosting.load()))
+                load = np.concatenate((load, self._hosting.load().astype(np.float32)))
             self._log.say(self.env.now, Event.SAMPLED, seconds=every_s, where=load)
             tick(self.env.now)
             self._end_if_over()  # a queue may have gone to sleep since the last container ended

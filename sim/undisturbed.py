@@ -35,7 +35,7 @@ class Undisturbed:
 
     def __init__(self, env: simpy.Environment, n_hosts: int, finished: Callable[[Running, float], None]) -> None:
         self._env, self._finished = env, finished
-        self._nothing = np.zeros((0, n_hosts), dtype=np.float32)
+        self._nothing = np.zeros((0, n_hosts))
         self.will_end = 0
 
     def parts(self, running: Running) -> Sequence[Running]:

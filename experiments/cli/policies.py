@@ -11,10 +11,11 @@ import click
 
 @click.command(epilog="Example: towtank policies")
 def policies() -> None:
-    """List the architectures, queue disciplines, sizings and placement policies, with their parameters."""
+    """List what there is to choose from, with parameters."""
     from experiments.running.choices import parameters_of
     from policies.placement import BUILT_IN
     from policies.scheduling import ARCHITECTURES, DISCIPLINES, SIZINGS
+    from policies.sharing import ISOLATIONS
 
     def listing(title: str, entries: dict[str, Callable[..., Any]]) -> None:
         click.echo(title)
@@ -34,6 +35,8 @@ def policies() -> None:
     listing("Placement policies (--policy):", dict(BUILT_IN))
     click.echo()
     listing("Workers of a MapReduce job (--mapreduce):", dict(SIZINGS))
+    click.echo()
+    listing("Isolation modes (--isolation):", dict(ISOLATIONS))
     click.echo(
         "\nParameters are written behind the name: power-of-d:d=3,score=binpack\n"
         "An own policy is a function in a file: --policy path/to/mine.py:my_score"

@@ -283,7 +283,9 @@ def _check(study: Study) -> None:
     if not study.contention:
         for name in ("host_net_bps", "isolation", "interference", "wake_up_s", "measure_s", "estimate_error"):
             if getattr(study, name) != getattr(DEFAULT, name):
-                option = name.removesuffix("_bps").removesuffix("_s").replace("_", "-").replace("measure", "measure-every")
+                option = (
+                    name.removesuffix("_bps").removesuffix("_s").replace("_", "-").replace("measure", "measure-every")
+                )
                 raise UserError(f"--{option} has no effect without --contention on")
     if study.measure_s <= 0:
         raise UserError("--measure-every must be more than 0")

@@ -6,7 +6,6 @@ The table in the README says what each metric means, with unit and formula.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np

@@ -120,7 +120,9 @@ class Contention:
         self._resources = len(resources)
         self._kinds: dict[HostKind, HostKind] = {}
         self._disks = disks or [None] * capacity.shape[1]
-        self._kind = [self._known(tuple(sizes), disk) for sizes, disk in zip(capacity.T.tolist(), self._disks, strict=True)]
+        self._kind = [
+            self._known(tuple(sizes), disk) for sizes, disk in zip(capacity.T.tolist(), self._disks, strict=True)
+        ]
         self._up = np.array(list(alive), dtype=bool)
         self._hosts: list[FluidHost | None] = [None] * len(self._kind)
         self._stays: dict[Running, Resident] = {}
@@ -131,7 +133,8 @@ class Contention:
         self._short = [0] * len(self._patterns.rates)
         self._services, self._latency = 0, 0.0
         self._per_capacity = [
-            tuple(1.0 / kind.capacity[axis] if kind.capacity[axis] else 0.0 for axis in self._axes) for kind in self._kind
+            tuple(1.0 / kind.capacity[axis] if kind.capacity[axis] else 0.0 for axis in self._axes)
+            for kind in self._kind
         ]
         for number in np.flatnonzero(self._up).tolist():
             self._weigh(number, 1)
@@ -269,8 +272,8 @@ class Contention:
     def overflow(self) -> list[tuple[Running, int, bool]]:
         """Say who must end for want of memory: how many of which containers, and whether they can come again.
 
-        Whoever has the least priority goes first; among equals who holds the most beyond its request, then who came last.
-        A container that is too big for its host by itself cannot come again. To be asked again until nobody must.
+        Whoever has the least priority goes first; among equals who holds the most beyond its request, then who came
+        last. A container that is too big for its host by itself cannot come again. To be asked again until nobody must.
         """
         while self._overfull:
             host = self._overfull[-1]
@@ -327,7 +330,7 @@ class Contention:
     # -- looking --------------------------------------------------------------------------------------------
 
     def levels(self) -> tuple[float, ...]:
-        """Give share, mean and standard deviation of what is used, then hosts short of each, services, their latency."""
+        """Give the numbers that `levels_of` names, beyond what is allocated."""
         levels: list[float] = []
         for spread in self._spreads:
             levels += spread.levels()
@@ -337,13 +340,11 @@ class Contention:
         return tuple(levels)
 
     def load(self) -> FloatArray:
-        """Give what is used of every host now, as a share of its capacity, shape (len(names), n_hosts); NaN where down."""
-        load = np.zeros((len(self.names), len(self._hosts)), dtype=np.float32)
+        """Give what is used of every host now / its capacity, shape (len(names), n_hosts); NaN where it is down."""
+        load = np.zeros((len(self.names), len(self._hosts)))
         for number, host in enumerate(self._hosts):
             if host is not None:
-                load[:, number] = [
-                    use * per for use, per in zip(host.used, self._per_capacity[number], strict=True)
-                ]
+                load[:, number] = [use * per for use, per in zip(host.used, self._per_capacity[number], strict=True)]
         has = np.array(self._per_capacity).T > 0
         load[~(has & self._up)] = np.nan
         return load
@@ -375,7 +376,11 @@ class Contention:
                 used = sum(lane.count * min(lane.speed, 1.0) * lane.needs[axis] for lane in host.lanes.values())
                 assert used <= there_is * (1 + 1e-6) + 1e-9, "more is used than there is"
             now = self._env.now
-            left = [lane.ends[0][0] - lane.done_s - lane.speed * (now - lane.since_s) for lane in host.lanes.values() if lane.ends]
+            left = [
+                lane.ends[0][0] - lane.done_s - lane.speed * (now - lane.since_s)
+                for lane in host.lanes.values()
+                if lane.ends
+            ]
             assert all(work_s >= -1e-6 * max(1.0, now) for work_s in left), "somebody stays after its end"
 
 

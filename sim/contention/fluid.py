@@ -1,4 +1,4 @@
-"""One host, shared as a fluid: everybody on it advances at the rate that the sharing grants, until something changes."""
+"""One host, shared as a fluid: everybody on it advances at the rate that it is granted, until something changes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from policies.sharing.kernel import Kind, solve
 from policies.sharing.slowdown import BORG_PER_NEIGHBOUR
-from sim.contention.patterns import Pattern
 from sim.containers import Running
+from sim.contention.patterns import Pattern
 
 #: Sums of floats that come and go again differ from what they were by less than this part.
 ROUNDING = 1e-9
@@ -120,8 +120,8 @@ class FluidHost:
 
     __slots__ = (
         "capacity", "containers", "cores", "fewer", "group_weights", "integral", "lanes", "latency", "memory",
-        "memory_bytes", "minds", "next_end_s", "number", "residents", "seen_s", "services", "short", "streams", "threads",
-        "timer", "timer_s", "uneven", "used", "wake_up_s", "wanted",
+        "memory_bytes", "minds", "next_end_s", "number", "residents", "seen_s", "services", "short", "streams",
+        "threads", "timer", "timer_s", "uneven", "used", "wake_up_s", "wanted",
     )  # fmt: skip
 
     def __init__(
