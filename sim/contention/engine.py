@@ -129,6 +129,7 @@ class Contention:
         self._stretches: dict[tuple[HostKind, object], tuple[tuple[Pattern, float], ...]] = {}
         self._serials = count()
         self._overfull: list[FluidHost] = []
+        self._used = np.zeros((len(self._kind), len(self.names)))
         self._spreads = [Spread() for _ in self.names]
         self._short = [0] * len(self._patterns.rates)
         self._services, self._latency = 0, 0.0
@@ -247,6 +248,7 @@ class Contention:
             host.seen_s = now
             host.integral = [so_far + passed_s * use for so_far, use in zip(host.integral, used, strict=True)]
         host.share(now)
+        self._used[host.number] = host.used
         for spread, before, after, per_capacity in zip(
             self._spreads, used, host.used, self._per_capacity[host.number], strict=True
         ):
@@ -341,12 +343,9 @@ class Contention:
 
     def load(self) -> FloatArray:
         """Give what is used of every host now / its capacity, shape (len(names), n_hosts); NaN where it is down."""
-        load = np.zeros((len(self.names), len(self._hosts)))
-        for number, host in enumerate(self._hosts):
-            if host is not None:
-                load[:, number] = [use * per for use, per in zip(host.used, self._per_capacity[number], strict=True)]
-        has = np.array(self._per_capacity).T > 0
-        load[~(has & self._up)] = np.nan
+        per_capacity = np.array(self._per_capacity)
+        load: FloatArray = (self._used * per_capacity).T
+        load[~((per_capacity.T > 0) & self._up)] = np.nan
         return load
 
     def measured(self) -> FloatArray:
