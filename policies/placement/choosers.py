@@ -179,7 +179,7 @@ class RoundRobin:
     def choose_and_tell(self, view: ClusterView, task: Task, k: int) -> tuple[Chosen, Told]:
         """Choose, and tell how many hosts of the round come before each, with a minus."""
         turn = (np.arange(len(view)) - self._next) % len(view)
-        told = Told(np.where(view.fits(task), -turn.astype(np.float64), -np.inf))
+        told = Told(np.where(view.fits(task), 0.0 - turn, -np.inf))
         return self.choose(view, task, k), told
 
 
