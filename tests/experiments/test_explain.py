@@ -1,6 +1,10 @@
 """``towtank run --explain``: it tells what happened, and changes nothing."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +13,9 @@ from experiments.running.simulate import simulate
 from experiments.running.study import RunKey, Study
 from policies.log import SAMPLED
 from policies.placement import BUILT_IN
-from tests.experiments.test_cli import HEADER, run_json, towtank
+
+ROOT = Path(__file__).parents[2]
+HEADER = "job,submit_s,workload,tasks,duration_s,cpus,memory_bytes"
 
 ARCHITECTURES = (
     "monolithic",
@@ -19,6 +25,13 @@ ARCHITECTURES = (
     "shared-state:preempt=true",
     "partial-sync:prefer=latency",
 )
+
+
+def towtank(*arguments):
+    """What ``towtank run`` prints."""
+    command = [sys.executable, "-m", "experiments", "run", "--processes", "1", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
 
 @pytest.fixture
@@ -167,11 +180,11 @@ def test_json_has_it_and_the_directory_keeps_it_when_the_run_goes_on(tmp_path):
     path = jobs_file(tmp_path, "a,0,batch,3,50,1,1000", "b,1,service,2,500,2,1000")
     asked = ["--trace", path, "--hosts", 3, "--policy", "spread", "--no-figures", "--out", tmp_path / "out"]
     asked += ["--explain", "b", "--explain", "nosuch"]
-    whole = run_json(*asked)
+    whole = json.loads(towtank(*asked, "--json"))["runs"]
     summary = tmp_path / "out" / "summary.csv"
     summary.write_text("".join(summary.read_text().splitlines(keepends=True)[:2]))
 
-    again = run_json(*asked)
+    again = json.loads(towtank(*asked, "--json"))["runs"]
     kept = json.loads((tmp_path / "out" / "explain.json").read_text())["runs"]
 
     assert [run["explain"] for run in again] == [run["explain"] for run in whole] == [run["explain"] for run in kept]
@@ -184,8 +197,8 @@ def test_a_person_reads_the_verdicts_and_that_a_job_never_came(tmp_path):
     path = jobs_file(tmp_path, "a,0,batch,3,50,1,1000,zone=b", more=",constraints")
     (tmp_path / "hosts.csv").write_text("host,cpus,memory_bytes,labels\nx,4,9000,zone=a\ny,4,9000,zone=b\n")
 
-    said = towtank("run", "--trace", path, "--hosts", tmp_path / "hosts.csv", "--policy", "spread", "--architecture",
-                   "monolithic", "--explain", "a", "--explain", "nosuch").stdout  # fmt: skip
+    said = towtank("--trace", path, "--hosts", tmp_path / "hosts.csv", "--policy", "spread", "--architecture",
+                   "monolithic", "--explain", "a", "--explain", "nosuch")  # fmt: skip
 
     assert "1 fits, 1 constraint zone=b" in said
     assert "nosuch under monolithic, spread, seed 1: no job of this name came" in said
