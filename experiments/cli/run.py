@@ -230,6 +230,12 @@ Examples:
     metavar="DIR",
     help="Results directory: log, metrics, figures. Taken up again if it holds this configuration.",
 )
+@click.option(
+    "--explain",
+    multiple=True,
+    metavar="JOB",
+    help="Tell host by host why the containers of this job went where they went; repeatable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON and nothing else.")
 @click.option("--figures/--no-figures", default=True, help="Whether figures are drawn into the results directory.")
 def run(
@@ -242,7 +248,7 @@ def run(
 
     if world != "tank":
         raise UserError(f"--on {world}: only the tank is there yet")
-    for name in ("architectures", "policies"):
+    for name in ("architectures", "policies", "explain"):
         choices[name] = tuple(dict.fromkeys(choices[name]))
     study = Study(**choices, contention=contention == "on", detail=Detail(detail))
     _check(study)
@@ -255,6 +261,10 @@ def run(
         print(json.dumps({"runs": [_as_json(result) for result in results]}, indent=2))
     else:
         _print(study, results)
+        if study.explain:
+            from experiments.cli.explained import print_explained
+
+            print_explained(results)
     if out is not None and figures and study.detail is not Detail.SUMMARY:
         from experiments.drawing.figures import draw_all
 
@@ -296,7 +306,8 @@ def _check(study: Study) -> None:
 
 
 def _as_json(result: Result) -> dict[str, Any]:
-    return {**result.key._asdict(), "metrics": result.metrics, "cost": result.cost}
+    explained = {"explain": result.explained} if result.explained else {}
+    return {**result.key._asdict(), "metrics": result.metrics, "cost": result.cost, **explained}
 
 
 def _print(study: Study, results: list[Result]) -> None:

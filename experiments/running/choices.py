@@ -8,6 +8,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from policies.cell import ClusterView
 from policies.errors import UserError
 from policies.placement import BUILT_IN, Policy
 from policies.placement.catalogue import instantiate
+from policies.placement.interface import terms_of
 from policies.placement.placer import Checked
 from policies.requests import Task
 from policies.scheduling import ARCHITECTURES, DISCIPLINES, SIZINGS, Architecture, Discipline
@@ -160,6 +162,8 @@ class _Guarded:
         self._made, self._spec, self.__name__ = made, spec, spec
         if hasattr(made, "choose"):
             self.choose = self._choose
+        elif (terms := terms_of(made)) is not None:
+            self.terms = partial(self._call, terms)
         self._looked_at = 0
 
     def __call__(self, view: ClusterView, task: Task) -> FloatArray:

@@ -1,7 +1,7 @@
 """A results directory: what was asked for, what came of it, and the log it came from.
 
 ``run.json``, ``summary.csv`` (one row a run), ``log/*.parquet``, ``figures/``; ``rejected.csv`` where rows of the
-trace were put aside.
+trace were put aside, ``explain.json`` where ``--explain`` asked how jobs were placed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Results:
         self.log = folder / "log"
         self.figures = folder / "figures"
         self.rejected = folder / "rejected.csv"
+        self._explained = folder / "explain.json"
         self._held: int | None = None
 
     def begin(self, study: Study, inputs: Mapping[str, Iterable[Path]]) -> None:
@@ -135,7 +137,11 @@ class Results:
             return {}
         with self._summary.open(newline="", encoding="utf-8") as file:
             results = [self._result(row) for row in csv.DictReader(file)]
-        return {result.key: result for result in results}
+        explained: dict[RunKey, Any] = {}
+        if self._explained.exists():
+            for run in json.loads(self._explained.read_text(encoding="utf-8"))["runs"]:
+                explained[RunKey(run["architecture"], run["policy"], run["seed"])] = run["explain"]
+        return {result.key: replace(result, explained=explained.get(result.key, ())) for result in results}
 
     @staticmethod
     def _result(row: Mapping[str, str]) -> Result:
@@ -143,6 +149,11 @@ class Results:
         numbers = {name: _number(text) for name, text in row.items() if name not in RunKey._fields and text != ABSENT}
         cost = {name: numbers.pop(name) or 0 for name in COST}
         return Result(key, numbers, cost)
+
+    def write_explained(self, results: Iterable[Result]) -> None:
+        """Write ``explain.json``, whole or not at all."""
+        runs = [{**result.key._asdict(), "explain": list(result.explained)} for result in results]
+        _write_whole(self._explained, json.dumps({"runs": runs}, indent=1) + "\n")
 
     def write_summary(self, results: Iterable[Result]) -> None:
         """Write ``summary.csv``, whole or not at all."""

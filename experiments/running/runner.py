@@ -76,7 +76,10 @@ def run_study(
     def take(number: int, result: Result) -> None:
         done[result.key] = result
         if results is not None:
-            results.write_summary([done[key] for key in keys if key in done])
+            there = [done[key] for key in keys if key in done]
+            if study.explain:
+                results.write_explained(there)  # first: a run in the summary is not made again
+            results.write_summary(there)
             results.note(result.notes)
         finished(result)
 

@@ -9,7 +9,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,8 @@ class Result:
         What was assumed about the workload.
     folded : list of dict
         What else an experiment made of the log.
+    explained : list of dict
+        How each job that was asked about was placed; see `experiments.running.explained`.
     """
 
     key: RunKey
@@ -68,6 +70,7 @@ class Result:
     cost: dict[str, float | int]
     notes: tuple[str, ...] = ()
     folded: Sequence[dict[str, Any]] = ()
+    explained: Sequence[dict[str, Any]] = ()
 
 
 class Meter:
@@ -196,19 +199,28 @@ def simulate(
         # A run stops short of its end; what a recording tells last still belongs to it.
         until_s = math.nextafter(end_s, math.inf)
     chosen = choices.policy(key.policy)
+    settings = settings_of(study)
+    explanation, kind = None, Placer
+    if study.explain:
+        from experiments.running.explained import Explanation
+        from policies.placement.explain import TellingPlacer
+
+        explanation, kind = Explanation(study.explain, settings.commit, hosts.names), TellingPlacer
+        settings = replace(settings, make_scheduler=explanation.explainer.scheduler)
 
     def placer(scheduler: str) -> Placer:
-        return Placer(choices.make_policy(chosen, stream(key.seed, "placement", scheduler)))
+        return kind(choices.make_policy(chosen, stream(key.seed, "placement", scheduler)))
 
     interplay = interplay_of(study)
     levels = levels_of(hosts.resources(), shared=interplay is not None)
     metrics = Metrics(levels)
+    heard = [metrics] if explanation is None else [metrics, explanation]
     tank = Tank(
         hosts,
         choices.architecture(key.architecture),
-        settings_of(study),
+        settings,
         placer,
-        Log([metrics, *sinks(levels)]),
+        Log([*heard, *sinks(levels)]),
         TankOptions(
             until_s=until_s,
             sample_s=until_s / SAMPLES if until_s else 1.0,
@@ -253,7 +265,8 @@ def simulate(
     result |= {"rows_read": trace.rejects.read, "rows_rejected": trace.rejects.rejected}
     _refuse_empty(study, result)
     progress(1.0)
-    return Result(key, result, meter.cost(), tuple(notes + trace.assumptions()))
+    explained = () if explanation is None else explanation.as_plain()
+    return Result(key, result, meter.cost(), tuple(notes + trace.assumptions()), explained=explained)
 
 
 def _unsaid(study: Study) -> dict[str, str]:

@@ -68,6 +68,7 @@ class Study:
     seeds: tuple[int, ...] = (1,)
     detail: Detail = Detail.JOBS
     on_bad_row: str = "stop"
+    explain: tuple[str, ...] = ()  # jobs
 
     def runs(self) -> Iterator[RunKey]:
         """Give every run of the study."""

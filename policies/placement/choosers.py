@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import wraps
+
 import numpy as np
 
-from policies.arrays import BoolArray, IntArray
+from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.cell import ClusterView
 from policies.errors import UserError
-from policies.placement.interface import Score
-from policies.placement.placer import NOWHERE, Chosen, best_rows
+from policies.placement.interface import Score, Told
+from policies.placement.placer import NOWHERE, Chosen, best_rows, usable_scores
 from policies.placement.scores import least_allocated
 from policies.requests import Task
 
@@ -174,6 +176,12 @@ class RoundRobin:
         used = counts.nonzero()[0]
         return order.take(used), counts.take(used)
 
+    def choose_and_tell(self, view: ClusterView, task: Task, k: int) -> tuple[Chosen, Told]:
+        """Choose, and tell how many hosts of the round come before each, with a minus."""
+        turn = (np.arange(len(view)) - self._next) % len(view)
+        told = Told(np.where(view.fits(task), 0.0 - turn, -np.inf))
+        return self.choose(view, task, k), told
+
 
 class PowerOfD:
     """Look at `d` hosts per container, drawn at random, and take the best by some score.
@@ -202,13 +210,30 @@ class PowerOfD:
 
     def choose(self, view: ClusterView, task: Task, k: int) -> Chosen:
         """Choose the best of the hosts that were drawn."""
+        return self._choose(view, task, k, self._score)
+
+    def choose_and_tell(self, view: ClusterView, task: Task, k: int) -> tuple[Chosen, Told]:
+        """Choose, and tell which hosts were drawn."""
+        drawn: list[IntArray] = []
+
+        @wraps(self._score)
+        def overheard(some: ClusterView, task: Task) -> FloatArray:
+            drawn.append(some.index)
+            return self._score(some, task)
+
+        chosen = self._choose(view, task, k, overheard)
+        seen = np.isin(view.index, np.concatenate(drawn))
+        scores = usable_scores(self._score, view, task)
+        return chosen, Told(np.where(seen, scores, -np.inf), seen, self._score)
+
+    def _choose(self, view: ClusterView, task: Task, k: int, score: Score) -> Chosen:
         found: list[Chosen] = []
         for attempt in range(self._tries + 1):
             if attempt < self._tries and self._d * k < len(view):
                 drawn = np.unique(self._rng.integers(len(view), size=self._d * k))
             else:
                 drawn = np.arange(len(view))
-            hosts, counts = best_rows(self._score, view.rows(drawn), task, k)
+            hosts, counts = best_rows(score, view.rows(drawn), task, k)
             hosts = drawn.take(hosts)
             found.append((hosts, counts))
             k -= int(counts.sum())

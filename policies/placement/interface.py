@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
 
-from policies.arrays import FloatArray, IntArray
+from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.cell import ClusterView
 from policies.requests import Task
 
@@ -15,8 +16,37 @@ from policies.requests import Task
 Score = Callable[[ClusterView, Task], FloatArray]
 
 
+#: What a score is the sum of, by name, each of shape (n_hosts,): for people who ask why.
+Terms = Callable[[ClusterView, Task], Mapping[str, FloatArray]]
+
+_S = TypeVar("_S", bound=Score)
+
+
+def with_terms(terms: Terms) -> Callable[[_S], _S]:
+    """Let a score have the attribute ``terms``; a score that is an object has a method of that name instead."""
+
+    def mark(score: _S) -> _S:
+        vars(score)["terms"] = terms
+        return score
+
+    return mark
+
+
+def terms_of(score: Score) -> Terms | None:
+    """Give what says what a score is the sum of, with the parameters that the score was given; None if nothing does."""
+    if isinstance(score, partial):
+        terms = terms_of(score.func)
+        return None if terms is None else partial(terms, **score.keywords)
+    found: Terms | None = getattr(score, "terms", None)
+    return found
+
+
 class Chooser(Protocol):
-    """A policy that needs the whole view, chance or memory; it is never cached."""
+    """A policy that needs the whole view, chance or memory; it is never cached.
+
+    It may also have a ``choose_and_tell``: it chooses as ``choose`` does, chance and memory included, and gives, beside
+    hosts and counts, what is `Told` about the choice.
+    """
 
     def choose(self, view: ClusterView, task: Task, k: int) -> IntArray | tuple[IntArray, IntArray]:
         """Choose hosts for up to `k` containers.
@@ -31,3 +61,21 @@ class Chooser(Protocol):
 
 
 Policy = Score | Chooser
+
+
+class Told(NamedTuple):
+    """What a choice was made by, as far as the policy can tell.
+
+    Attributes
+    ----------
+    scores : ndarray of float, shape (n_hosts,), optional
+        Before the first container was placed; higher is better, ``-inf`` on a host that cannot have it.
+    seen : ndarray of bool, shape (n_hosts,), optional
+        Which hosts were looked at; all of them by default.
+    score : callable, optional
+        What gave the scores, where it is a policy of its own and may know terms.
+    """
+
+    scores: FloatArray | None = None
+    seen: BoolArray | None = None
+    score: Score | None = None

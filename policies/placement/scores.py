@@ -6,23 +6,58 @@ matter only to containers that ask for them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from policies.arrays import FloatArray
 from policies.cell import ClusterView
+from policies.placement.interface import Terms, with_terms
 from policies.requests import ALWAYS, Task
 
 
+def _itself(name: str) -> Terms:
+    """Give the only term of a score that is minus a column of the view."""
+    return lambda view, task: {name: np.negative(getattr(view, name), dtype=np.float64)}
+
+
+def _mean_share_left(times: float) -> Terms:
+    """Give the terms of a multiple of `mean_share_left`, resource by resource."""
+
+    def terms(view: ClusterView, task: Task) -> Mapping[str, FloatArray]:
+        shares, asked = shares_left(view, task), dict(view.amounts(task) or ())
+        names = [name for row, name in enumerate(view.resources) if name in ALWAYS or row in asked]
+        return {f"{name} left": share * (times / len(shares)) for name, share in zip(names, shares, strict=True)}
+
+    return terms
+
+
+def _evenness(view: ClusterView, task: Task) -> Mapping[str, FloatArray]:
+    """Give the terms of `balanced`."""
+    return {"if even": np.full(len(view), 100.0), "uneven": -100.0 * np.std(shares_left(view, task), axis=0)}
+
+
+def _alignment(view: ClusterView, task: Task) -> Mapping[str, FloatArray]:
+    """Give the terms of `dot_product`, resource by resource."""
+    return {
+        view.resources[row]: (amount * view.per_capacity[row]) * (view.free[row] * view.per_capacity[row])
+        for row, amount in view.amounts(task) or ()
+    }
+
+
+@with_terms(_itself("index"))
 def first_fit(view: ClusterView, task: Task) -> FloatArray:
     """Take the first host, by number, that has room."""
     return np.negative(view.index, dtype=np.float64)
 
 
+@with_terms(_itself("containers"))
 def spread(view: ClusterView, task: Task) -> FloatArray:
     """Take the host with the fewest containers (Docker Swarm's ``spread``)."""
     return np.negative(view.containers, dtype=np.float64)
 
 
+@with_terms(_mean_share_left(-1.0))
 def binpack(view: ClusterView, task: Task) -> FloatArray:
     """Fill the fullest host that still has room: best fit, by the mean share of its capacity that is left."""
     score = mean_share_left(view, task)
@@ -30,6 +65,7 @@ def binpack(view: ClusterView, task: Task) -> FloatArray:
     return score
 
 
+@with_terms(_mean_share_left(100.0))
 def least_allocated(view: ClusterView, task: Task) -> FloatArray:
     r"""Prefer the host with the largest share of its capacity unrequested (kube-scheduler's ``LeastAllocated``).
 
@@ -43,6 +79,7 @@ def least_allocated(view: ClusterView, task: Task) -> FloatArray:
     return score
 
 
+@with_terms(_evenness)
 def balanced(view: ClusterView, task: Task) -> FloatArray:
     r"""Prefer the host whose resources would be requested in equal shares (kube-scheduler's ``BalancedAllocation``).
 
@@ -64,6 +101,7 @@ def balanced(view: ClusterView, task: Task) -> FloatArray:
     return 100.0 - 100.0 * deviation
 
 
+@with_terms(_alignment)
 def dot_product(view: ClusterView, task: Task) -> FloatArray:
     r"""Prefer the host whose free room is shaped like the request (Tetris).
 

@@ -44,6 +44,8 @@ class Settings:
         How many millicores a user may have at a time; ``*`` stands for each that is not named.
     sizing : callable
         How many workers a MapReduce job gets.
+    make_scheduler : callable
+        Makes a scheduler, of the parameters of `Scheduler`: `Scheduler` itself, or one that also tells how it decides.
     """
 
     schedulers: Mapping[str, int] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Settings:
     queue: Discipline = field(default_factory=fifo)
     quotas: Mapping[str, int] = field(default_factory=dict)
     sizing: Sizing = field(default_factory=AsRequested)
+    make_scheduler: Callable[..., Scheduler] = Scheduler
 
 
 #: Gives each scheduler, by name, how it gets along with the others of its cell.
@@ -327,7 +330,7 @@ class Dispatcher:
         return group
 
     def _scheduler(self, name: str) -> Scheduler:
-        return Scheduler(
+        return self._settings.make_scheduler(
             name,
             self._clock,
             self._cell,

@@ -91,6 +91,14 @@ class Allocator(Watcher):
             held -= need[:, 0] * counts.sum()
         self._wake()
 
+    def offered_to_others(self, scheduler: str) -> IntArray:
+        """Give what other schedulers than this one have on offer, shape (n_resources, n_hosts)."""
+        others = np.zeros_like(self._cell.snapshot().free)
+        for name, offer in self._out.items():
+            if name != scheduler:
+                others += offer
+        return others
+
     def _wake(self) -> None:
         # Also where nobody asks yet: whoever does meanwhile is in time for this offer.
         if not self._making:
