@@ -34,8 +34,8 @@ def least_used(view: ClusterView, task: Task, fresh: bool = False) -> FloatArray
     Notes
     -----
     The mean over CPU, memory and what else is asked for or declared of :math:`(c_r - u_r) / c_r \times 100`:
-    kube-scheduler's ``LeastAllocated`` with use in place of requests, and without the container itself. As a measurement
-    tells nothing of who came since, everybody goes to the host that was idle then (the "thundering herd" of
+    kube-scheduler's ``LeastAllocated`` with use in place of requests, and without the container itself. As a
+    measurement tells nothing of who came since, everybody goes to the host that was idle then (the "thundering herd" of
     kubernetes-sigs/scheduler-plugins issue 453), which `fresh` mends.
     """
     used = view.usage + view.fresh if fresh else view.usage
