@@ -136,8 +136,12 @@ def test_a_second_stream_makes_both_random_on_a_disk_that_rotates_and_neither_on
     ledger = books()
     alone = ledger.snapshot().wants(READS)[2].copy()
 
-    ledger.place(READS, np.array([0, 1, 2]), np.array([2, 2, 2]))
+    ledger.place(READS, np.array([0, 1, 2]), np.array([1, 1, 1]))
+    assert ledger.snapshot().declared[2].tolist() == [*alone[:3], 0]
+    second = ledger.snapshot().wants(READS)[2].copy()
+    ledger.place(READS, np.array([0, 1, 2]), np.array([1, 1, 1]))
 
+    assert ledger.snapshot().declared[2].tolist() == [*(2 * second[:3]), 0]
     hdd, ssd, none, _ = ledger.snapshot().declared[2].tolist()
     assert hdd > 4 * 2 * alone[0]
     assert ssd == 2 * alone[1]

@@ -7,7 +7,7 @@ from policies.cell import Ledger
 from policies.errors import UserError
 from policies.placement import Placer, load_aware, scores
 from policies.requests import Demand, Resources, Task
-from policies.sharing import DISKS
+from policies.sharing import DISKS, device_time, progress
 
 CORE = Task(Resources(1000, 10))
 COMPUTES = Task(Resources(100, 10), profile=Demand(1.0, 10.0))
@@ -106,6 +106,9 @@ def test_load_aware_believes_no_measurement_that_expired():
 
     # What is declared of the first is more than the nothing that is declared of the second.
     assert placer.place(view, CORE, 1)[0].tolist() == [1]
+    # And nobody is refused for what is merely declared.
+    put(ledger, COMPUTES, *[0] * 9, *[1] * 9)
+    assert np.isfinite(load_aware.load_aware(view, COMPUTES)).all()
 
 
 def test_demand_shape_puts_who_computes_beside_who_reads():
@@ -157,6 +160,23 @@ def test_predicted_contention_is_the_rise_of_the_sum_of_slowdowns():
     # Three on two cores take 1.5 times as long each, four twice as long: 8 - 4.5. Two on two cores do not mind.
     assert score == pytest.approx([-3.5, -1.0, -1.0], abs=1e-6)
     assert chosen(load_aware.predicted_contention, ledger, COMPUTES)[0].tolist() == [2]
+
+
+def test_predicted_contention_is_that_of_containers_counted_one_by_one():
+    ledger = cell(n_hosts=1, cores=2)
+    wide = COMPUTES._replace(profile=Demand(2.0, 10.0, disk_read_bps=50e6))
+    before, after = [COMPUTES] * 3 + [READS] * 2, [COMPUTES] * 3 + [READS] * 2 + [wide]
+    put(ledger, COMPUTES, 0, 0, 0)
+    put(ledger, READS, 0, 0)
+
+    def slowdowns(there):
+        profiles = [task.profile for task in there]
+        disk = [device_time(*profile[2:6], DISKS["SSD_QD1"]) for profile in profiles]
+        demands = np.array([[profile.cpu_cores for profile in profiles], disk])
+        return (1 / progress(np.array([2.0, 1.0]), demands).rates).sum()
+
+    rise = slowdowns(after) - slowdowns(before)
+    assert load_aware.predicted_contention(ledger.snapshot(), wide) == pytest.approx([-rise], abs=1e-4)
 
 
 def test_predicted_contention_keeps_readers_apart_where_disks_rotate():

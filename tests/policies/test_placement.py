@@ -138,8 +138,11 @@ def test_k_containers_at_once_go_where_they_would_one_at_a_time(score, sizes, pl
 
 
 def in_time(view, task):
-    """A score that asks for the age of what is measured only where there is something to be old."""
-    return np.sin(view.usage_age_s) if view.containers.any() else np.zeros(len(view))
+    """A score that asks for the age of what is measured only where there is somebody to use anything."""
+    score, used = np.zeros(len(view)), view.containers > 0
+    if used.any():
+        score[used] = np.sin(view.usage_age_s + view.index)[used]
+    return score
 
 
 @pytest.mark.parametrize("score", [*SCORES, seesaw, in_time], ids=lambda score: score.__name__)
