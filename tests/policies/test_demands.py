@@ -203,6 +203,24 @@ def test_what_does_not_look_at_measurements_is_not_scored_anew_by_them():
     assert asked == [4]
 
 
+def test_a_score_that_reads_an_age_is_made_anew_when_time_moves_and_only_then():
+    asked = []
+
+    def ageing(view, task):
+        asked.append(len(view))
+        return np.where(view.usage_age_s > 30.0, 0.0, [1.0, 2.0, 3.0, 4.0][: len(view)])
+
+    ledger, placer = books(), Placer(ageing)
+    ledger.measured(0.0, np.ones((4, 4)))
+    chosen = []
+    for now_s in (10.0, 10.0, 40.0):
+        ledger.set_time(now_s)
+        chosen += placer.place(ledger.snapshot(), READS, 1)[0].tolist()
+
+    assert chosen == [3, 3, 0]
+    assert asked == [4, 4]
+
+
 def test_kinds_that_are_gone_make_room_for_others():
     ledger = books()
     for number in range(1000):

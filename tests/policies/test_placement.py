@@ -137,15 +137,7 @@ def test_k_containers_at_once_go_where_they_would_one_at_a_time(score, sizes, pl
     np.testing.assert_array_equal(together, one_at_a_time(score, ledger, task, k))
 
 
-def in_time(view, task):
-    """A score that asks for the age of what is measured only where there is somebody to use anything."""
-    score, used = np.zeros(len(view)), view.containers > 0
-    if used.any():
-        score[used] = np.sin(view.usage_age_s + view.index)[used]
-    return score
-
-
-@pytest.mark.parametrize("score", [*SCORES, seesaw, in_time], ids=lambda score: score.__name__)
+@pytest.mark.parametrize("score", [*SCORES, seesaw], ids=lambda score: score.__name__)
 @given(
     sizes=sizes,
     steps=st.lists(st.tuples(tasks, st.integers(1, 4), st.booleans(), st.booleans()), min_size=1, max_size=15),
