@@ -13,25 +13,53 @@ from policies.placement import BUILT_IN, Placer, scores
 from policies.placement.catalogue import instantiate
 from policies.placement.choosers import PowerOfD, RandomFirstFit, RoundRobin
 from policies.placement.placer import Checked, best_rows, usable_scores
-from policies.requests import Resources, Task
+from policies.requests import Demand, Resources, Task
+from policies.sharing import DISKS
 from policies.streams import stream
 
 NAMES = list(BUILT_IN)
-SCORES = [scores.first_fit, scores.spread, scores.binpack, scores.least_allocated, scores.balanced, scores.dot_product]
+SCORES = [made_from for made_from in BUILT_IN.values() if not isinstance(made_from, type)]
+#: Policies that may rather have a container wait than put it on a host that has room.
+VETOES = {"load-aware"}
 
 needs = st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 1)).map(lambda amounts: Resources(*amounts))
-tasks = st.builds(Task, needs, st.just(0), st.just(()), st.just(False), st.none())
+profiles = st.none() | st.builds(
+    Demand,
+    st.integers(0, 6).map(lambda milli: milli / 1000),
+    st.integers(0, 6),
+    disk_read_bps=st.sampled_from([0.0, 5e6, 80e6]),
+    disk_write_bps=st.just(0.0),
+    io_size_bytes=st.just(64.0 * 1024),
+    random_io=st.sampled_from([0.0, 0.5]),
+    net_bps=st.sampled_from([0.0, 40.0]),
+)
+tasks = st.builds(Task, needs, st.just(0), st.just(()), st.just(False), profiles)
+#: None, or the seed of what hosts with disks and networks are measured to use.
+loads = st.none() | st.integers(0, 99)
 sizes = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(0, 2)), min_size=1, max_size=8)
 
 
-def cell(sizes, placed=()):
-    ledger = Ledger(np.array(sizes).T)
-    for task, host, count in placed:
+def cell(sizes, placed=(), load=None):
+    capacity = np.array(sizes).T
+    if load is None:
+        ledger = Ledger(capacity)
+    else:
+        disks = [(DISKS["HDD"], DISKS["SSD_DFL"], None)[host % 3] for host in range(len(sizes))]
+        device = [1_000_000 * (disk is not None) for disk in disks]
+        ledger = Ledger(np.vstack((capacity, device, [100] * len(sizes))), disks=disks, demands=True)
+    for number, (task, host, count) in enumerate(placed):
+        if load and number == len(placed) // 2:
+            measure(ledger, 60.0 * number, load)
         host %= len(sizes)
         fits = min(count, int(ledger.snapshot().slots(task)[host]))
         if fits:
             ledger.place(task, np.array([host]), np.array([fits]))
     return ledger
+
+
+def measure(ledger, now_s, seed):
+    capacity = ledger.snapshot().capacity
+    ledger.measured(now_s, capacity * stream(seed, "use").uniform(0.0, 1.2, capacity.shape))
 
 
 placements = st.lists(st.tuples(tasks, st.integers(0, 7), st.integers(1, 3)), max_size=6)
@@ -42,9 +70,12 @@ def policy(name, seed=1):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@given(sizes=sizes, placed=placements, task=tasks, k=st.integers(1, 30))
-def test_a_policy_never_places_where_it_does_not_fit_and_places_all_that_can_be_placed(name, sizes, placed, task, k):
-    view = cell(sizes, placed).snapshot()
+@given(sizes=sizes, placed=placements, task=tasks, k=st.integers(1, 30), load=loads)
+def test_a_policy_never_places_where_it_does_not_fit_and_places_all_that_can_be_placed(
+    name, sizes, placed, task, k, load
+):
+    ledger = cell(sizes, placed, load)
+    view = ledger.snapshot()
     room = view.slots(task).copy()
 
     hosts, counts = Placer(policy(name)).place(view, task, k)
@@ -52,13 +83,17 @@ def test_a_policy_never_places_where_it_does_not_fit_and_places_all_that_can_be_
     assert np.unique(hosts).size == hosts.size
     assert (counts > 0).all()
     assert (counts <= room[hosts]).all()
-    assert counts.sum() == min(k, room.sum())
+    if name in VETOES and counts.sum() < min(k, room.sum()):
+        ledger.place(task, hosts, counts)
+        assert (usable_scores(policy(name), view, task) == -np.inf).all()
+    else:
+        assert counts.sum() == min(k, room.sum())
 
 
 @pytest.mark.parametrize("score", SCORES, ids=lambda score: score.__name__)
-@given(sizes=sizes, placed=placements, task=tasks, data=st.data())
-def test_a_score_is_row_wise(score, sizes, placed, task, data):
-    view = cell(sizes, placed).snapshot()
+@given(sizes=sizes, placed=placements, task=tasks, data=st.data(), load=loads)
+def test_a_score_is_row_wise(score, sizes, placed, task, data, load):
+    view = cell(sizes, placed, load).snapshot()
     rows = np.array(data.draw(st.lists(st.integers(0, len(sizes) - 1), min_size=1, max_size=5)))
 
     np.testing.assert_array_equal(usable_scores(score, view, task)[rows], usable_scores(score, view.rows(rows), task))
@@ -92,9 +127,9 @@ def coarse(view, task):
 
 
 @pytest.mark.parametrize("score", [*SCORES, seesaw, coarse], ids=lambda score: score.__name__)
-@given(sizes=sizes, placed=placements, task=tasks, k=st.integers(1, 25))
-def test_k_containers_at_once_go_where_they_would_one_at_a_time(score, sizes, placed, task, k):
-    ledger = cell(sizes, placed)
+@given(sizes=sizes, placed=placements, task=tasks, k=st.integers(1, 25), load=loads)
+def test_k_containers_at_once_go_where_they_would_one_at_a_time(score, sizes, placed, task, k, load):
+    ledger = cell(sizes, placed, load)
     hosts, counts = best_rows(score, ledger.snapshot(), task, k)
     together = np.zeros(len(sizes), dtype=int)
     together[hosts] = counts
@@ -103,11 +138,20 @@ def test_k_containers_at_once_go_where_they_would_one_at_a_time(score, sizes, pl
 
 
 @pytest.mark.parametrize("score", [*SCORES, seesaw], ids=lambda score: score.__name__)
-@given(sizes=sizes, steps=st.lists(st.tuples(tasks, st.integers(1, 4), st.booleans()), min_size=1, max_size=15))
-def test_remembered_scores_decide_as_fresh_ones_do(score, sizes, steps):
-    ledger = cell(sizes)
+@given(
+    sizes=sizes,
+    steps=st.lists(st.tuples(tasks, st.integers(1, 4), st.booleans(), st.booleans()), min_size=1, max_size=15),
+    load=loads,
+)
+def test_remembered_scores_decide_as_fresh_ones_do(score, sizes, steps, load):
+    ledger = cell(sizes, (), load)
+    if load is not None:
+        measure(ledger, 0.0, load)
     fresh, remembering, running = Placer(score, remember=False), Placer(score), []
-    for task, k, ends in steps:
+    for number, (task, k, ends, measures) in enumerate(steps):
+        if load is not None and measures:
+            measure(ledger, 100.0 * number, load + number)
+        ledger.set_time(100.0 * number)
         view = ledger.snapshot()
         hosts, counts = fresh.place(view, task, k)
         again_hosts, again_counts = remembering.place(view, task, k)
