@@ -9,7 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from policies.sharing.progress import ROUNDS, TINY_WEIGHT, TOLERANCE, WHOLE_STEPS
+#: After so many rounds levels that still move are given up, and one of them is bisected.
+ROUNDS = 16
+
+#: By how much levels may move in a round, and a used-up resource may be used otherwise than fully; relative.
+TOLERANCE = 1e-12
+
+#: What stands for weight 0: whoever has it gets nothing to speak of until all that have more have all they want.
+TINY_WEIGHT = 1e-100
 
 #: Which resource it is whose containers may stand in groups.
 CPU = 0
@@ -135,21 +142,25 @@ def solve(
 
 def _level(there: float, items: list[tuple[float, float, float]]) -> float:
     """Say at which level a resource is used up by items of (level at which it has all, all, weight); ``inf`` if not."""
+    left = there
     for _, want, _ in items:
-        there -= want
-    if there >= 0 or not items:
+        left -= want
+    if left >= 0:
         return math.inf
     # From the item that is last to have all it wants: until the level has reached that of the next, more are short.
     # Summed in this order a small weight is not what is left of large ones.
     items.sort(reverse=True)
-    weight, level, last = 0.0, 0.0, len(items) - 1
-    for place, (_, want, own) in enumerate(items):
-        there += want
-        weight += own
-        if place == last or there >= weight * items[place + 1][0]:
-            level = there / weight if there > 0 else 0.0
+    weight, short = 0.0, 0
+    for full_at, want, own in items:
+        if short and left >= weight * full_at:
             break
-    return level
+        left += want
+        weight += own
+        short += 1
+    # What was taken away and added again is no longer exact.
+    for _, want, _ in items[short:]:
+        there -= want
+    return there / weight if there > 0 else 0.0
 
 
 def _coupled(
@@ -174,30 +185,50 @@ def _coupled(
         ]
         for kind in kinds
     ]
-    for round_ in range(ROUNDS):
+    for _ in range(ROUNDS):
         before = levels.copy()
         for resource in short:
             most = _rates(kinds, stops, levels, resource)
             _share_out(resource, capacity[resource], kinds, most, levels, group_weights)
         if len(short) == 1:
             return _rates(kinds, stops, levels)
-        if round_ >= WHOLE_STEPS:
-            levels = [
-                (min(new, 3.0 * old) + min(old, 3.0 * new)) / 2.0 for new, old in zip(levels, before, strict=True)
-            ]
         exact = _exact(capacity, kinds, short, group_weights, stops, levels)
         if exact is not None:
             return exact
         if all(
             new == old or abs(new - old) <= TOLERANCE * min(new, old) for new, old in zip(levels, before, strict=True)
         ):
-            break
-    rates = _rates(kinds, stops, levels)
-    for resource in short:
-        levels = [math.inf] * len(levels)
-        _share_out(resource, capacity[resource], kinds, rates, levels, group_weights)
-        rates = [min(pair) for pair in zip(rates, _rates(kinds, stops, levels), strict=True)]
-    return rates
+            return _rates(kinds, stops, levels)
+    return _bisected(capacity, kinds, group_weights)
+
+
+def _bisected(capacity: Sequence[float], kinds: Sequence[Kind], group_weights: Sequence[float]) -> list[float]:
+    """Do what `solve` says by bisection of the last resource's level, with the others shared out for each."""
+    *others, there = capacity
+
+    def rates_at(level: float) -> list[float]:
+        held = [
+            Kind(
+                kind.count,
+                kind.needs[:-1],
+                kind.weights[:-1],
+                min(kind.limit, level * kind.paces[-1]) if kind.needs[-1] else kind.limit,
+                kind.group,
+            )
+            for kind in kinds
+        ]
+        return solve(others, held, group_weights=group_weights)
+
+    low, high = 0.0, max(kind.limit / kind.paces[-1] for kind in kinds)
+    rates = rates_at(high)
+    if use(kinds, rates, len(capacity))[-1] <= there:
+        return rates
+    while low < (level := (low + high) / 2) < high:
+        if use(kinds, rates_at(level), len(capacity))[-1] <= there:
+            low = level
+        else:
+            high = level
+    return rates_at(low)
 
 
 def _rates(kinds: Sequence[Kind], stops: list[list[_Stop]], levels: list[float], but: int = -1) -> list[float]:

@@ -7,19 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from policies.arrays import BoolArray, FloatArray
+from policies.sharing.kernel import ROUNDS, TINY_WEIGHT, TOLERANCE, Kind, solve
 from policies.sharing.waterfill import check, level
-
-#: After so many rounds levels that still move are taken as they are.
-ROUNDS = 100
-
-#: After so many a level goes but half of its way, since three or more may run in circles.
-WHOLE_STEPS = 8
-
-#: By how much levels may move in a round, and a used-up resource may be used otherwise than fully; relative.
-TOLERANCE = 1e-12
-
-#: What stands for weight 0: whoever has it gets nothing to speak of until all that have more have all they want.
-TINY_WEIGHT = 1e-100
 
 
 class Progress(NamedTuple):
@@ -87,10 +76,11 @@ def progress(
 
     Where one resource is short at full speed, its level is the solution. Where several are, each level is found in turn
     from what the others leave of the demands, and after each round the linear equations are solved of the levels at
-    which everybody is stopped by what stops it now; if that is indeed so at these levels, they are the solution.
-    Two levels approach it from one side each in any case, more have done so in all trials. If levels still move after
-    `ROUNDS` rounds, a last pass lowers rates until nothing is used beyond what there is. Where weights differ between
-    resources there can be more than one solution; that which is found has the first resource's level the lowest.
+    which everybody is stopped by what stops it now; if that is indeed so at these levels, they are the solution. Two
+    levels approach it from one side each. Three or more may run in circles, which happens once in ten thousand drawn
+    hosts on which all are short: after `ROUNDS` rounds one level is bisected, and the others are found for each that is
+    tried. Where weights differ between resources there can be more than one solution, of which any is taken, and a
+    level that is bisected may leave something idle (it has on none of 30,000 drawn hosts).
 
     It is fluid: a container overlaps its use of all resources perfectly, and pays for none by waiting for another.
     Groups compete for the CPU in `policies.sharing.kernel.solve`, which is for one host.
@@ -162,14 +152,12 @@ def _coupled(capacity: FloatArray, needs: FloatArray, weights: FloatArray, limit
     rates, paces = np.empty_like(limits), _paces(needs, weights)
     levels = np.full_like(capacity, np.inf)
     rows = np.arange(len(capacity))
-    for round_ in range(ROUNDS):
+    for _ in range(ROUNDS):
         before = levels.copy()
         for resource in range(resources):
             others = np.delete(levels[:, :, None] * paces, resource, axis=1)
             most = np.fmin(limits, np.fmin.reduce(others, axis=1, initial=np.inf))
             levels[:, resource] = _levels(capacity[:, resource], needs[:, resource], weights[:, resource], most)
-        if round_ >= WHOLE_STEPS:
-            levels = (np.minimum(levels, 3.0 * before) + np.minimum(before, 3.0 * levels)) / 2.0
         now, exact = _exact(capacity, needs, paces, limits, levels)
         moved = ~((levels == before) | (np.abs(levels - before) <= TOLERANCE * np.minimum(levels, before))).all(axis=1)
         rates[rows] = now
@@ -179,10 +167,9 @@ def _coupled(capacity: FloatArray, needs: FloatArray, weights: FloatArray, limit
         rows = rows[on]
         capacity, needs, weights, paces = capacity[on], needs[on], weights[on], paces[on]
         limits, levels = limits[on], levels[on]
-    last = rates[rows]
-    for resource in range(resources):
-        last = _lowered(last, capacity[:, resource], needs[:, resource], weights[:, resource])
-    rates[rows] = last
+    for row, host in enumerate(rows):
+        columns = zip(needs[row].T.tolist(), weights[row].T.tolist(), limits[row].tolist(), strict=True)
+        rates[host] = solve(capacity[row].tolist(), [Kind(1, *column) for column in columns])
     return rates
 
 

@@ -13,7 +13,9 @@ SHARES = [2, 10, 102, 256, 512, 1024, 2048, 4096, 8192, 262144]
 EVERY_MODE = [Unmanaged(), Unmanaged("container"), *map(Shares, CGROUPS), Caps(), Caps(2.0), *map(Bands, CGROUPS)]
 
 containers = st.lists(
-    st.tuples(st.integers(0, 16_000), st.sampled_from(Band), st.floats(0, 16)), min_size=1, max_size=8
+    st.tuples(st.integers(0, 16_000), st.sampled_from(Band), st.floats(0, 16, allow_subnormal=False)),
+    min_size=1,
+    max_size=8,
 )
 
 
@@ -106,8 +108,9 @@ def test_what_a_container_has_depends_on_itself_alone(mode, drawn):
 def test_the_solver_of_one_host_divides_the_cpu_as_the_tree_does(mode, drawn, cores):
     requests, bands, demands = columns(drawn)
     division = mode(requests, bands, demands)
-    limits = np.minimum(1.0, np.divide(division.caps, demands, out=np.ones_like(demands), where=demands > 0))
-    rows = zip(demands.tolist(), division.weights.tolist(), limits.tolist(), division.groups.tolist(), strict=True)
+    wants = zip(demands.tolist(), division.caps.tolist(), strict=True)
+    limits = [min(1.0, cap / need) if need else 1.0 for need, cap in wants]
+    rows = zip(demands.tolist(), division.weights.tolist(), limits, division.groups.tolist(), strict=True)
     kinds = [Kind(1, (need,), (weight,), limit, group) for need, weight, limit, group in rows]
 
     rates = solve((cores,), kinds, group_weights=division.group_weights)
