@@ -85,6 +85,7 @@ TASKS = st.builds(
     st.integers(-(2**31) + 1, 2**31 - 1),
     st.lists(CONSTRAINTS, max_size=3).map(tuple),
     st.just(False),
+    st.none(),
 )
 
 
@@ -234,7 +235,7 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
 def test_a_row_is_a_job_in_whole_numbers(trace_file):
     path = trace_file(f"{HEADER.strip()},gpus,priority\nj,1.5,web,3,inf,0.25,7,2,-1\n")
 
-    [(job, run_s)] = read(path)
+    [(job, run_s, *_)] = read(path)
 
     assert (job.id, job.submit_s, job.workload) == ("j", 1.5, "web")
     assert job.groups == (Group(Task(Resources(250, 7, 2000), -1), 3),)
@@ -567,7 +568,7 @@ def test_whole_numbers_of_parquet_are_names_too(tmp_path):
     table = pd.DataFrame([[7, 0, "batch", 1, 1, 1, 2**40]], columns=HEADER.strip().split(","))
     table.astype({"workload": "category"}).to_parquet(path)
 
-    [(job, _)] = read(path)
+    [(job, *_)] = read(path)
 
     assert (job.id, job.workload, job.groups[0].task.need.memory_bytes) == ("7", "batch", 2**40)
 
