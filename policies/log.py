@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import IntEnum
+from math import nan
 from typing import Any, NamedTuple
 
 
@@ -32,6 +33,10 @@ class Event(IntEnum):
     PREEMPTED = 17  # containers were ended to make room for more important ones
     HOST_RELABELLED = 18  # attributes of a host changed
     OVER_QUOTA = 19  # a job that alone is more than its user may ever have was turned away
+    OUT_OF_MEMORY = 20  # containers were ended since their host had less memory than was used
+    USE_CHANGED = 21  # what is used of a host changed, and nobody came or went
+    HELD = 22  # a job came that waits for others to end
+    RELEASED = 23  # those it waited for have ended
 
 
 class Row(NamedTuple):
@@ -66,12 +71,13 @@ class Row(NamedTuple):
     host : int
         The host, where exactly one is concerned, else -1.
     levels : tuple of float
-        State of the cell afterwards: for each resource the share of all capacity that is allocated, the mean
-        over hosts of allocated / capacity, and its standard deviation.
+        State of the cell afterwards, as `Levels` says.
     where : object
-        STARTED, FINISHED, KILLED, PREEMPTED, PREFILLED: ``(hosts, counts)``, arrays of shape (m,).
-        SAMPLED: allocated / capacity, array of shape (n_resources, n_hosts), NaN where a host is down or lacks the
+        STARTED, FINISHED, KILLED, PREEMPTED, OUT_OF_MEMORY, PREFILLED: ``(hosts, counts)``, arrays of shape (m,).
+        SAMPLED: the loads of `Levels`, array of shape (n_loads, n_hosts), NaN where a host is down or lacks the
         resource. Else None.
+    alone_s : float
+        FINISHED: how long they would have run with their host to themselves; NaN elsewhere.
     """
 
     t_s: float
@@ -89,6 +95,25 @@ class Row(NamedTuple):
     host: int
     levels: tuple[float, ...]
     where: Any
+    alone_s: float
+
+
+class Levels(NamedTuple):
+    """What the numbers of ``Row.levels`` are.
+
+    Attributes
+    ----------
+    loads : tuple of str
+        Each is three numbers: the share of all capacity, and the mean and the standard deviation over hosts of that of
+        one host. ``cpu_allocated`` and so on; where hosts are shared, then ``cpu_used`` and so on.
+    others : tuple of str
+        Each is one number, behind those: ``cpu_short`` and so on, the share of hosts on which less is left of it than
+        would be used; ``services``, containers that somebody waits for, and ``service_latency``, the sum over them of
+        how many times longer an answer takes than on an idle host.
+    """
+
+    loads: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 #: Takes batches of rows; given to a world, so that no world knows where they go.
@@ -139,6 +164,7 @@ class Log:
         host: int = -1,
         levels: tuple[float, ...] | None = None,
         where: Any = None,
+        alone_s: float = nan,
     ) -> None:
         """Write one row; the parameters are the fields of `Row`, in their order. Without `levels`, they stay."""
         if levels is not None:
@@ -149,7 +175,7 @@ class Log:
             tuple.__new__(
                 Row,
                 (t_s, event, job, workload, scheduler, again, attempt, tasks, conflicted, remaining, seconds, age_s,
-                 host, self.levels, where),
+                 host, self.levels, where, alone_s),
             )
         )  # fmt: skip
         if event is not SAMPLED:

@@ -10,7 +10,7 @@ import numpy as np
 from policies.arrays import FloatArray, IntArray
 from policies.requests import Job, Task
 from policies.scheduling import Pending
-from traces.trace import Arrival, RunTime
+from traces.trace import Arrival, Behaviour, RunTime
 
 
 class Waiting(NamedTuple):
@@ -19,12 +19,13 @@ class Waiting(NamedTuple):
     pending: Pending
     run_s: tuple[RunTime, ...]  # one entry per group of the job
     used: list[int]  # how many of each group's run times are used up
+    behaviours: tuple[Behaviour, ...]  # one entry per group, or none at all
 
 
 class Running:
-    """Containers that started together and will end together."""
+    """Containers that started together and will end together, or would if they had their hosts to themselves."""
 
-    __slots__ = ("counts", "hosts", "job", "recorded", "run_s", "scheduler", "since_s", "task")
+    __slots__ = ("behaviour", "counts", "hosts", "job", "recorded", "run_s", "scheduler", "since_s", "task")
 
     def __init__(
         self,
@@ -36,7 +37,9 @@ class Running:
         run_s: float,
         since_s: float,
         recorded: bool = False,
+        behaviour: Behaviour = None,
     ) -> None:
+        self.behaviour = behaviour
         self.job, self.scheduler, self.task, self.hosts, self.counts = job, scheduler, task, hosts, counts
         self.run_s, self.since_s, self.recorded = run_s, since_s, recorded
 

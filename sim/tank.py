@@ -1,9 +1,10 @@
-"""The tank: jobs arrive, schedulers decide, containers run for as long as the trace says, hosts come and go."""
+"""The tank: jobs arrive, schedulers decide, containers run, hosts come and go."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from math import nan
 from typing import Any
 
@@ -21,11 +22,18 @@ from policies.requests import Group, Job, Task
 from policies.scheduling import Architecture, Dispatcher, Pending, Settings
 from policies.scheduling.world import Process, Watcher
 from sim.containers import Running, Waiting, as_requested_s, by_run_time, one_or_each, run_s_with
+from sim.contention import Contention, Interplay
+from sim.dependencies import Dependencies
+from sim.undisturbed import Undisturbed
 from traces.hosts import HostEvent, Hosts
-from traces.trace import OPEN_ENDED, Arrival, Recorded, RunTime
+from traces.trace import Arrival, Behaviour, Recorded, RunTime
 
 #: Looks at every host's load in a run; when there are twice as many, they become half as frequent.
 SAMPLES = 240
+
+#: How long what was ended for want of memory waits before it is submitted again: doubled each time, up to the most, as
+#: Kubernetes does with containers that fail again and again.
+BACK_OFF_S, LONGEST_BACK_OFF_S = 10.0, 300.0
 
 
 @dataclass(frozen=True)
@@ -43,12 +51,15 @@ class TankOptions:
         itself tells what was submitted again. (What was pre-empted always is: no trace knows of that.)
     audit : bool
         Whether the books are checked after every event. Slow.
+    interplay : Interplay, optional
+        What containers of one host do to each other; without, each runs as long as the trace says.
     """
 
     until_s: float | None = None
     sample_s: float = 1.0
     restart_lost: bool = True
     audit: bool = False
+    interplay: Interplay | None = None
 
 
 class _Answer(simpy.Event):
@@ -87,8 +98,19 @@ class Tank:
     ) -> None:
         self.env = simpy.Environment()
         gap = self._preempt_gap = architecture.preempt_gap
-        books = hosts.capacity, hosts.alive, hosts.attributes
-        self.ledger = Ledger(*books) if gap is None else PreemptiveLedger(*books, gap=gap)
+        interplay = options.interplay
+        books = Ledger if gap is None else partial(PreemptiveLedger, gap=gap)
+        self.ledger = books(
+            hosts.capacity, hosts.alive, hosts.attributes, disks=hosts.disks, demands=interplay is not None
+        )
+        self._hosting: Undisturbed | Contention
+        if interplay is None:
+            self._hosting = Undisturbed(self.env, len(hosts), self._finished)
+        else:
+            self._hosting = Contention(
+                self.env, self.ledger.resources, hosts.capacity, hosts.alive, hosts.disks, interplay, self._finished,
+                self._use_changed,
+            )  # fmt: skip
         self.snapshot = self.ledger.snapshot
         self.claims = self.ledger.claims
         self.siblings = self.ledger.siblings
@@ -99,16 +121,23 @@ class Tank:
         self._labels = [dict(labels) for labels in hosts.attributes or [{}] * len(hosts)] if options.audit else []
         self._labelled_s: dict[int, float] = {}
         self._log, self._options = log, options
-        log.levels = self.ledger.levels()
+        log.levels = self._levels()
         self._waiting: dict[Job, Waiting] = {}
         self._running: dict[Running, None] = {}
         # Who is on each host, and how many, in the order in which they came; kept only where some may have to go.
         self._on: list[dict[Running, int]] | None = None if gap is None else [{} for _ in range(len(hosts))]
-        self._will_end = 0  # how many of them have an end
+        self._dependencies = Dependencies()
+        self._out_of_memory: dict[str, int] = {}  # how often containers of a job were
+        self._backing_off = 0  # jobs that will be submitted again
         self._all_arrived = self._all_hosts_changed = False
         self._over = self.env.event()
         self._watchers: list[Watcher] = []
         self._dispatcher = Dispatcher(architecture, settings, placer, self.env, self, log)
+
+    def _levels(self) -> tuple[float, ...]:
+        """Give the state of the cell, as it is written with each row."""
+        used = self._hosting.levels()
+        return self.ledger.levels() + used if used else self.ledger.levels()
 
     # -- before the run -------------------------------------------------------------------------------------
 
@@ -123,7 +152,7 @@ class Tank:
         for entry in recorded:
             hosts, counts = np.unique(entry.hosts, return_counts=True)
             parts = by_run_time(hosts, counts, entry.run_s, entry.hosts)
-            self._prefill(entry.as_arrival().job, entry.task, hosts, counts, parts, recorded=True)
+            self._prefill(entry.as_arrival().job, entry.task, hosts, counts, parts, entry.behaviour, recorded=True)
         return int((self.snapshot().free < 0).any(axis=0).sum())
 
     def prefill(self, arrivals: Iterable[Arrival], placer: Placer, source: str) -> None:
@@ -134,10 +163,11 @@ class Tank:
         UserError
             If they do not fit, or a job of them comes later than at the beginning.
         """
-        for job, run_s, *_ in arrivals:
+        for arrival in arrivals:
+            job = arrival.job
             if job.submit_s > 0:
                 raise UserError(f"{source}: job {job.id!r} is submitted at {job.submit_s:g} s; prefill is there at 0")
-            for group, runs in zip(job.groups, run_s, strict=True):
+            for group, runs, behaviour in zip(job.groups, arrival.run_s, arrival.each_behaviour(), strict=True):
                 view = self.snapshot()
                 if group.task.apart:
                     view = view.barring(self.siblings(job.id))
@@ -147,7 +177,7 @@ class Tank:
                         f"{source}: job {job.id!r} finds no room for {group.count - counts.sum()} containers"
                     )
                 parts = by_run_time(hosts, counts, runs)
-                self._prefill(job, group.task, hosts, counts, parts, recorded=False)
+                self._prefill(job, group.task, hosts, counts, parts, behaviour, recorded=False)
 
     def _prefill(
         self,
@@ -156,23 +186,25 @@ class Tank:
         hosts: IntArray,
         counts: IntArray,
         parts: Iterable[tuple[IntArray, IntArray, float]],
+        behaviour: Behaviour,
         *,
         recorded: bool,
     ) -> None:
         self.ledger.place(task, hosts, counts, job.id)
         for part_hosts, part_counts, run_s in parts:
-            self._run(Running(job, "", task, part_hosts, part_counts, run_s, 0.0, recorded))
+            self._run(Running(job, "", task, part_hosts, part_counts, run_s, 0.0, recorded, behaviour))
         self._log.say(
             0.0,
             Event.PREFILLED,
             job=job.id,
             workload=job.workload,
             tasks=int(counts.sum()),
-            levels=self.ledger.levels(),
+            levels=self._levels(),
             where=(hosts, counts),
         )
         for watcher in self._watchers:
             watcher.started("", job, task, hosts, counts)
+        self._kill_for_memory()
 
     # -- the run --------------------------------------------------------------------------------------------
 
@@ -195,6 +227,8 @@ class Tank:
         env.process(self._arrive(arrivals))
         env.process(self._change_hosts(self._hosts.events))
         env.process(self._sample(tick))
+        if self._options.interplay is not None:
+            env.process(self._measure(self._options.interplay.measure_s))
         if self._options.audit:
             self._run_audited(until_s)
         else:
@@ -212,38 +246,44 @@ class Tank:
             wait_s = arrival.job.submit_s - env.now
             if wait_s > 0:
                 yield env.timeout(wait_s)
-            self._submit(arrival)
+            if self._dependencies.holds(arrival):
+                self._say_of_job(arrival.job, Event.HELD)
+            else:
+                self._submit(arrival)
         self._all_arrived = True
         self._end_if_over()
 
     def _end_if_over(self) -> None:
         """End the run if it has no other end, and nothing will end, nor be tried any more."""
-        if self._all_arrived and not self._will_end and not self._over.triggered and self._nobody_tries():
+        if self._all_arrived and not self._hosting.will_end and not self._over.triggered and self._nobody_tries():
             self._over.succeed()
 
     def _nobody_tries(self) -> bool:
         """Say whether nothing waits, or only for something to end, once nothing will."""
         waiting = len(self._waiting)
+        if self._backing_off:
+            return False
         return not waiting or (self._all_hosts_changed and waiting == self._dispatcher.dormant())
 
     def _submit(self, arrival: Arrival) -> None:
         job = arrival.job
         for group in job.groups:
             if not self._fits_on_some_host(group.task):
-                self._turn_away(job, Event.INFEASIBLE)
+                self._say_of_job(job, Event.INFEASIBLE)
                 return
         if self._dispatcher.over_quota(job):
-            self._turn_away(job, Event.OVER_QUOTA)
+            self._say_of_job(job, Event.OVER_QUOTA)
             return
         given_s = 0.0 if job.mapreduce is None else as_requested_s(arrival)
         pending = self._dispatcher.submit(job)
-        self._waiting[job] = Waiting(pending, arrival.run_s, [0] * len(job.groups))
+        self._waiting[job] = Waiting(pending, arrival.run_s, [0] * len(job.groups), arrival.behaviours)
         self._say_of(pending, Event.SUBMITTED, tasks=pending.unplaced, remaining=pending.unplaced, seconds=given_s)
 
-    def _turn_away(self, job: Job, why: Event) -> None:
+    def _say_of_job(self, job: Job, event: Event) -> None:
+        """Write a row about a job that no scheduler has."""
         self._log.say(
             self.env.now,
-            why,
+            event,
             job=job.id,
             workload=job.workload,
             again=job.resubmission,
@@ -272,16 +312,18 @@ class Tank:
         )
         if outcome.evictions:
             self._evict(outcome)
-        _, run_s, used = self._waiting[pending.job]
+        _, run_s, used, behaviours = self._waiting[pending.job]
         if outcome.placed > pending.unplaced:
             run_s = run_s_with(outcome.placed, pending.job, run_s)
         for claims in outcome.accepted:
             begin = used[claims.group]
             used[claims.group] = begin + claims.tasks
-            self._start(pending, claims, run_s[claims.group], begin)
+            behaviour = behaviours[claims.group] if behaviours else None
+            self._start(pending, claims, run_s[claims.group], begin, behaviour)
         if not remaining:
             del self._waiting[pending.job]
             self._end_if_over()
+        self._kill_for_memory()
         return _Answer(self.env, outcome)
 
     def watch(self, watcher: Watcher) -> None:
@@ -317,41 +359,47 @@ class Tank:
 
     # -- containers -----------------------------------------------------------------------------------------
 
-    def _start(self, pending: Pending, claims: Claims, run_s: RunTime, begin: int) -> None:
+    def _start(self, pending: Pending, claims: Claims, run_s: RunTime, begin: int, behaviour: Behaviour) -> None:
         now, job = self.env.now, pending.job
         theirs_s = run_s if isinstance(run_s, float) else run_s[begin : begin + claims.tasks]
         for hosts, counts, one_s in by_run_time(claims.hosts, claims.counts, theirs_s):
-            self._run(Running(job, pending.scheduler, claims.task, hosts, counts, one_s, now))
+            self._run(Running(job, pending.scheduler, claims.task, hosts, counts, one_s, now, behaviour=behaviour))
         self._say_of(
             pending,
             Event.STARTED,
             tasks=claims.tasks,
             seconds=run_s if isinstance(run_s, float) else nan,
-            levels=self.ledger.levels(),
+            levels=self._levels(),
             where=(claims.hosts, claims.counts),
         )
         for watcher in self._watchers:
             watcher.started(pending.scheduler, job, claims.task, claims.hosts, claims.counts)
 
-    def _run(self, running: Running) -> None:
-        self._running[running] = None
-        if self._on is not None:
-            for host, count in zip(running.hosts.tolist(), running.counts.tolist(), strict=True):
-                self._on[host][running] = count
-        if running.run_s != OPEN_ENDED:
-            self._will_end += 1
-            self.env.timeout(running.run_s, running).callbacks.append(self._end)
+    def _run(self, started: Running) -> None:
+        for running in self._hosting.parts(started):
+            self._running[running] = None
+            if self._on is not None:
+                for host, count in zip(running.hosts.tolist(), running.counts.tolist(), strict=True):
+                    self._on[host][running] = count
+            self._hosting.start(running)
 
-    def _end(self, event: simpy.Event) -> None:
-        running: Running = event.value  # type: ignore[assignment]
-        self._will_end -= 1
+    def _finished(self, running: Running, alone_s: float) -> None:
+        """Let containers go that came to their end; those that were cut off before are there no longer."""
         if running.hosts.size:
             del self._running[running]
             if self._on is not None:
                 for host in running.hosts.tolist():
                     del self._on[host][running]
-            self._leave(running, Event.FINISHED, running.hosts, running.counts)
+            tasks = self._leave(running, Event.FINISHED, running.hosts, running.counts, alone_s)
+            for arrival in self._dependencies.finished(running.job, tasks):
+                self._say_of_job(arrival.job, Event.RELEASED)
+                self._submit(arrival._replace(job=replace(arrival.job, submit_s=self.env.now)))
         self._end_if_over()
+
+    def _use_changed(self, host: int) -> None:
+        """Take note that what is used of a host changed, though nobody came or went."""
+        self._log.say(self.env.now, Event.USE_CHANGED, host=host, levels=self._levels())
+        self._kill_for_memory()
 
     def _cut(self, running: Running, hosts: IntArray, counts: IntArray) -> None:
         """Let some of the containers that started together end before the others."""
@@ -365,15 +413,19 @@ class Tank:
                 if host not in left:
                     del self._on[host][running]
         running.hosts, running.counts = np.array([*left], dtype=np.int64), np.array([*left.values()], dtype=np.int64)
+        self._hosting.cut(running, int(running.counts.sum()))
         if not left:
             del self._running[running]
 
-    def _leave(self, running: Running, why: Event, hosts: IntArray, counts: IntArray) -> None:
-        """Give back the room of containers and say so."""
+    def _leave(self, running: Running, why: Event, hosts: IntArray, counts: IntArray, alone_s: float = nan) -> int:
+        """Give back the room of containers and say so, and how many they are."""
         tasks = self.ledger.release(running.task, hosts, counts, running.job.id)
-        self._say_left(running, why, hosts, counts, tasks)
+        self._say_left(running, why, hosts, counts, tasks, alone_s)
+        return tasks
 
-    def _say_left(self, running: Running, why: Event, hosts: IntArray, counts: IntArray, tasks: int) -> None:
+    def _say_left(
+        self, running: Running, why: Event, hosts: IntArray, counts: IntArray, tasks: int, alone_s: float = nan
+    ) -> None:
         """Write that containers gave back their room, and tell who watches."""
         now, job = self.env.now, running.job
         self._log.say(
@@ -387,21 +439,41 @@ class Tank:
             seconds=now - running.since_s,
             age_s=now - job.submit_s,
             host=int(hosts[0]) if hosts.size == 1 else -1,
-            levels=self.ledger.levels(),
+            levels=self._levels(),
             where=(hosts, counts),
+            alone_s=alone_s,
         )
         for watcher in self._watchers:
             watcher.ended(running.scheduler, job, running.task, hosts, counts)
 
     def _submit_again(self, ended: Iterable[tuple[Running, int]]) -> None:
         """Submit containers that ended before their time, from the beginning; those of one job together."""
-        jobs: dict[Job, dict[Task, list[tuple[float, int]]]] = {}
+        jobs: dict[Job, dict[tuple[Task, Behaviour], list[tuple[float, int]]]] = {}
         for running, tasks in ended:
-            jobs.setdefault(running.job, {}).setdefault(running.task, []).append((running.run_s, tasks))
+            kinds = jobs.setdefault(running.job, {})
+            kinds.setdefault((running.task, running.behaviour), []).append((running.run_s, tasks))
         for job, kinds in jobs.items():
-            groups = tuple(Group(task, sum(tasks for _, tasks in runs)) for task, runs in kinds.items())
+            groups = tuple(Group(task, sum(tasks for _, tasks in runs)) for (task, _), runs in kinds.items())
             again = Job(job.id, self.env.now, job.workload, groups, True, job.user, job.estimate_s)
-            self._submit(Arrival(again, tuple(one_or_each(runs) for runs in kinds.values())))
+            behaviours = tuple(behaviour for _, behaviour in kinds)
+            self._submit(Arrival(again, tuple(one_or_each(runs) for runs in kinds.values()), behaviours))
+
+    def _kill_for_memory(self) -> None:
+        """End containers where there is less memory than is used, and submit them again after a while."""
+        while must_go := self._hosting.overflow():
+            for running, tasks, can_come_again in must_go:
+                host, counts = running.hosts, np.array([tasks])
+                self._cut(running, host, counts)
+                self._leave(running, Event.OUT_OF_MEMORY, host, counts)
+                if can_come_again:
+                    self.env.process(self._after_back_off(running, tasks))
+
+    def _after_back_off(self, running: Running, tasks: int) -> Process:
+        times = self._out_of_memory[running.job.id] = self._out_of_memory.get(running.job.id, 0) + 1
+        self._backing_off += 1
+        yield self.env.timeout(min(BACK_OFF_S * 2 ** min(times - 1, 16), LONGEST_BACK_OFF_S))
+        self._backing_off -= 1
+        self._submit_again([(running, tasks)])
 
     def _evict(self, outcome: Outcome) -> None:
         """End those who must make room for what was granted, and submit them again."""
@@ -444,12 +516,16 @@ class Tank:
         """Let a host join, leave or change its size."""
         self.ledger.set_host(event.host, alive=event.alive, capacity=event.capacity)
         if event.alive:
+            self._hosting.set_host(event.host, alive=True, capacity=event.capacity)
             what = Event.HOST_RESIZED if was_alive else Event.HOST_JOINED
         else:
             what = Event.HOST_LOST
-        self._log.say(self.env.now, what, host=event.host, levels=self.ledger.levels())
-        if not event.alive:
+        self._log.say(self.env.now, what, host=event.host, levels=self._levels())
+        if event.alive:
+            self._kill_for_memory()
+        else:
             self._lose(event.host)
+            self._hosting.set_host(event.host, alive=False, capacity=event.capacity)
 
     def _relabel(self, host: int, changes: Mapping[str, str | None]) -> None:
         """Let a host have other attributes. What runs there stays, whatever it demanded of its host."""
@@ -474,6 +550,13 @@ class Tank:
         if self._options.restart_lost:
             self._submit_again(lost)
 
+    def _measure(self, every_s: float) -> Process:
+        """Tell the books, at regular intervals, what hosts were seen to use: what is decided upon is never newer."""
+        assert isinstance(self._hosting, Contention)
+        while True:
+            yield self.env.timeout(every_s)
+            self.ledger.measured(self.env.now, self._hosting.measured())
+
     # -- looking --------------------------------------------------------------------------------------------
 
     def _sample(self, tick: Callable[[float], None]) -> Process:
@@ -482,6 +565,8 @@ class Tank:
         while True:
             load = (view.allocated * view.per_capacity).astype(np.float32)
             load[view.capacity == 0] = np.nan
+            if self._hosting.names:
+                load = np.concatenate((load, self._hosting.load().astype(np.float32)))
             self._log.say(self.env.now, Event.SAMPLED, seconds=every_s, where=load)
             tick(self.env.now)
             self._end_if_over()  # a queue may have gone to sleep since the last container ended
@@ -508,6 +593,7 @@ class Tank:
         )
         check(self.snapshot(), *([entry[1:] for entry in kind] for kind in (running, recorded)))
         check_apart(running, recorded)
+        self._hosting.check()
         if self._labels:
             # What runs stays when its host changes.
             changed_s = self._labelled_s

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from experiments.measures.metrics import Metrics
-from policies.log import Event, Log
+from policies.log import Event, Levels, Log
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,7 +46,7 @@ def test_a_command_block_runs(block, workplace):
 def test_the_readme_explains_every_metric():
     told = set(re.findall(r"`([a-z_0-9.…]+)`", README))
     stems = {name.partition(".")[0] for name in told} | {"memory_allocated_mean", "gpu_allocated_mean"}
-    metrics = Metrics(("cpu",))
+    metrics = Metrics(Levels(("cpu_allocated",)))
     # Some metrics are there only where there is a MapReduce job.
     log = Log([metrics])
     log.say(0.0, Event.SUBMITTED, job="a", tasks=1, seconds=1.0, levels=(0.0, 0.0, 0.0))

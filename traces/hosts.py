@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 
 from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.requests import ALWAYS, RESOURCES, Resources, Task
+from policies.sharing import Disk
 from traces.labels import read_labels
 from traces.units import GPU_MILLI, MILLI
 
@@ -51,9 +52,35 @@ class Hosts:
     alive: BoolArray
     events: Sequence[HostEvent] = field(default_factory=tuple)
     attributes: Sequence[Mapping[str, str]] = ()
+    disks: Sequence[Disk | None] = ()
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def with_rates(self, disk: Disk | None, net_bps: int | None) -> Hosts:
+        """Give those that have no disk or network of their own these, and both their place in the books."""
+        disks = [own or disk for own in self.disks or [None] * len(self)]
+        rows = RESOURCES.index("disk"), RESOURCES.index("net")
+        capacity = self.capacity.copy()
+        capacity[rows[0]] = [DEVICE_MICRO if one else 0 for one in disks]
+        capacity[rows[1]] = np.where(capacity[rows[1]] > 0, capacity[rows[1]], net_bps or 0)
+        return self._with(capacity, disks)
+
+    def without_rates(self) -> Hosts:
+        """Give the same hosts without disks and networks."""
+        capacity = self.capacity.copy()
+        capacity[[RESOURCES.index("disk"), RESOURCES.index("net")]] = 0
+        return self._with(capacity, ())
+
+    def _with(self, capacity: IntArray, disks: Sequence[Disk | None]) -> Hosts:
+        disk, net = (capacity[RESOURCES.index(name)].tolist() for name in ("disk", "net"))
+        events = [
+            event
+            if event.capacity is None
+            else event._replace(capacity=event.capacity._replace(disk_micro=disk[event.host], net_bps=net[event.host]))
+            for event in self.events
+        ]
+        return replace(self, capacity=capacity, disks=disks, events=events)
 
     def resources(self) -> tuple[str, ...]:
         """Name the resources that the books of these hosts have columns for."""
@@ -130,6 +157,9 @@ def range_names(n: int) -> list[str]:
     """Name hosts that have no names of their own."""
     return [f"host-{number}" for number in range(n)]
 
+
+#: A disk in the books: one device-second per second.
+DEVICE_MICRO = 1_000_000
 
 #: More than any machine has of anything, in the whole numbers of the books; keeps sums over hosts within 64 bits.
 TOO_MUCH = 2**47

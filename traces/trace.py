@@ -56,6 +56,10 @@ class Arrival(NamedTuple):
     behaviours: tuple[Behaviour, ...] = ()
     after: tuple[str, ...] = ()
 
+    def each_behaviour(self) -> tuple[Behaviour, ...]:
+        """Give one entry per group, whether or not anything is known."""
+        return self.behaviours or (None,) * len(self.job.groups)
+
 
 class Recorded(NamedTuple):
     """Containers that run when the trace begins, on the hosts where they were recorded."""

@@ -13,6 +13,7 @@ import click
 from experiments.cli.kinds import Cores, PerClass, Seeds, Size, Time
 from experiments.running.study import Detail, Study
 from policies.errors import UserError
+from policies.sharing import disk_named
 
 if TYPE_CHECKING:
     from experiments.running.simulate import Result
@@ -146,7 +147,56 @@ Examples:
     type=click.Choice(["on", "off"]),
     default="off",
     show_default=True,
-    help="Whether containers slow their neighbours down. Not modelled yet.",
+    help="Whether containers of one host share it, and slow each other down; the next eight options say how.",
+)
+@click.option(
+    "--host-disk",
+    default=DEFAULT.host_disk,
+    show_default=True,
+    metavar="CLASS",
+    help="Disk of hosts that say nothing of theirs: HDD, SSD_QD1, SSD_DFL, SSD_FAST, or BYTES/S:IOPS as in 10M:415.",
+)
+@click.option(
+    "--host-net", "host_net_bps", type=Size(), metavar="SIZE", help="Network of such hosts, bytes a second [no limit]."
+)
+@click.option(
+    "--isolation",
+    default=DEFAULT.isolation,
+    show_default=True,
+    metavar="NAME",
+    help="How hosts keep containers from each other: none, shares, caps or bands. See `towtank policies`.",
+)
+@click.option(
+    "--interference",
+    type=click.FloatRange(min=0),
+    default=DEFAULT.interference,
+    show_default=True,
+    help="How much containers mind each neighbour beyond what it takes: 1 as Google's average, 0.3 % each.",
+)
+@click.option(
+    "--wake-up",
+    "wake_up_s",
+    type=Time(),
+    default="0",
+    show_default=True,
+    metavar="TIME",
+    help="How long each disk request waits for the CPU, for each thread of others on each core; 2 ms was measured.",
+)
+@click.option(
+    "--measure-every",
+    "measure_s",
+    type=Time(),
+    default="60s",
+    show_default=True,
+    metavar="TIME",
+    help="How often the use of hosts is measured for policies that go by it.",
+)
+@click.option(
+    "--estimate-error",
+    type=click.FloatRange(min=0),
+    default=DEFAULT.estimate_error,
+    show_default=True,
+    help="Error of what policies are told that containers will use: standard deviation of the logarithm.",
 )
 @click.option("--seeds", type=Seeds(), default="1", show_default=True, metavar="N,N,…", help="One run for each.")
 @click.option(
@@ -190,13 +240,11 @@ def run(
     from experiments.cli.progress import Progress
     from experiments.running.runner import cores, run_study
 
-    if contention == "on":
-        raise UserError("--contention on: contention is not modelled yet")
     if world != "tank":
         raise UserError(f"--on {world}: only the tank is there yet")
     for name in ("architectures", "policies"):
         choices[name] = tuple(dict.fromkeys(choices[name]))
-    study = Study(**choices, detail=Detail(detail))
+    study = Study(**choices, contention=contention == "on", detail=Detail(detail))
     _check(study)
     show = Progress(len(list(study.runs())), as_json)
     try:
@@ -230,6 +278,17 @@ def _check(study: Study) -> None:
     for name in study.policies:
         choices.policy(name)
     choices.sizing(study.mapreduce)
+    choices.isolation(study.isolation)
+    disk_named(study.host_disk)
+    if not study.contention:
+        for name in ("host_net_bps", "isolation", "interference", "wake_up_s", "measure_s", "estimate_error"):
+            if getattr(study, name) != getattr(DEFAULT, name):
+                option = (
+                    name.removesuffix("_bps").removesuffix("_s").replace("_", "-").replace("measure", "measure-every")
+                )
+                raise UserError(f"--{option} has no effect without --contention on")
+    if study.measure_s <= 0:
+        raise UserError("--measure-every must be more than 0")
     if study.until_s is not None and study.until_s <= 0:
         raise UserError("--until must be more than 0")
     if not 0 < study.host_cpus < inf or study.host_memory_bytes <= 0:

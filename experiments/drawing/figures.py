@@ -18,7 +18,7 @@ from policies.errors import UserError
 #: Small multiples beyond this number are left out and said to be.
 MOST_PANELS = 9
 
-TITLES = {"cpu": "CPU", "memory": "Memory", "gpu": "GPU"}
+TITLES = {"cpu": "CPU", "memory": "Memory", "gpu": "GPU", "disk": "Disk time", "net": "Network"}
 
 
 def draw_all(folder: Path) -> list[Path]:
@@ -41,17 +41,26 @@ def draw_all(folder: Path) -> list[Path]:
     missing = [path for path in logs.values() if not path.exists()]
     if missing:
         raise UserError(f"{missing[0]} is missing: figures need a log (--detail jobs or tasks)")
-    paths = []
-    for stem, draw in (
-        ("wait_and_busyness", lambda: wait_and_busyness(summary)),
-        ("conflicts", lambda: conflicts(summary)),
-        ("allocation", lambda: allocation(logs)),
-        ("wait_distribution", lambda: wait_distribution(logs)),
-        ("imbalance", lambda: imbalance(logs, summary)),
-        ("load_heatmap", lambda: load_heatmap(logs)),
-    ):
-        paths.append(style.save(draw(), results.figures / stem)[0])
-    return paths
+    figures = {
+        "wait_and_busyness": lambda: wait_and_busyness(summary),
+        "conflicts": lambda: conflicts(summary),
+        "allocation": lambda: over_time(logs, "allocated"),
+        "wait_distribution": lambda: wait_distribution(logs),
+        "imbalance": lambda: imbalance(logs, summary),
+        "load_heatmap": lambda: load_heatmap(logs),
+    }
+    if all(_load(path) == USED for path in logs.values()):
+        figures["use"] = lambda: over_time(logs, "used")
+        figures["slowdown"] = lambda: slowdown(logs)
+    return [style.save(draw(), results.figures / stem)[0] for stem, draw in figures.items()]
+
+
+#: What of a host's CPU is looked at: what is used where hosts are shared, and else what is allocated.
+USED, ALLOCATED = "cpu_used", "cpu_allocated"
+
+
+def _load(path: Path) -> str:
+    return USED if USED in pq.read_schema(path).names else ALLOCATED
 
 
 def _summary(results: Results) -> pd.DataFrame:
@@ -176,31 +185,48 @@ def conflicts(summary: pd.DataFrame) -> style.Figure:
     return figure
 
 
-def allocation(logs: dict[RunKey, Path]) -> style.Figure:
-    """Draw the share of each resource that is allocated over time."""
-    series = [(_levels(path, "allocated"), look) for path, look in _lines(logs)]
-    resources = list(series[0][0].columns[1:])
-    figure = style.new(8, 1.4 + 1.8 * len(resources))
-    panels = figure.subplots(len(resources), 1, sharex=True, squeeze=False)[:, 0]
+def over_time(logs: dict[RunKey, Path], of: str) -> style.Figure:
+    """Draw the share of each resource that is allocated or used, over time."""
+    first = next(iter(logs.values()))
+    loads = [name for name in pq.read_schema(first).names if name.endswith(f"_{of}")]
+    series = [(_levels(path, loads), look) for path, look in _lines(logs)]
+    figure = style.new(8, 1.4 + 1.8 * len(loads))
+    panels = figure.subplots(len(loads), 1, sharex=True, squeeze=False)[:, 0]
     unit_s, unit = style.time_unit(max(frame["t_s"].iloc[-1] for frame, _ in series))
-    for axes, resource in zip(panels, resources, strict=True):
+    for axes, load in zip(panels, loads, strict=True):
         for frame, look in series:
-            axes.plot(frame["t_s"] / unit_s, frame[resource], drawstyle="steps-post", **look)
-        axes.set(title=f"{TITLES.get(resource, resource)} allocated", ylabel="share of capacity")
+            axes.plot(frame["t_s"] / unit_s, frame[load], drawstyle="steps-post", **look)
+        resource = load.removesuffix(f"_{of}")
+        axes.set(title=f"{TITLES.get(resource, resource)} {of}", ylabel="share of capacity")
         axes.set_ylim(bottom=0)
     panels[-1].set_xlabel(unit)
     _legend_below(figure, panels[0])
     return figure
 
 
-def _levels(path: Path, state: str, points: int = 1000) -> pd.DataFrame:
-    """Read a state of the cell over time, thinned to some points: each the value that holds there."""
-    names = [name for name in pq.read_schema(path).names if name.endswith(f"_{state}")]
+def _levels(path: Path, names: list[str], points: int = 1000) -> pd.DataFrame:
+    """Read states of the cell over time, thinned to some points: each the value that holds there."""
     frame = pq.read_table(path, columns=["t_s", *names]).to_pandas()
-    frame.columns = ["t_s", *(name[: -len(state) - 1] for name in names)]
     grid = np.linspace(frame["t_s"].iloc[0], frame["t_s"].iloc[-1], points)
     last = np.searchsorted(frame["t_s"].to_numpy(), grid, side="right") - 1
     return frame.iloc[last].assign(t_s=grid).reset_index(drop=True)
+
+
+def slowdown(logs: dict[RunKey, Path]) -> style.Figure:
+    """Draw how the slowdowns of containers are distributed: run time with neighbours / run time alone."""
+    figure = style.new(7, 3.8)
+    axes = figure.subplots()
+    for path, look in _lines(logs):
+        frame = pq.read_table(path, columns=["event", "scheduler", "tasks", "seconds", "alone_s"]).to_pandas()
+        ended = frame[(frame["event"] == "finished") & (frame["scheduler"] != "") & (frame["alone_s"] > 0)]
+        slowed = (ended["seconds"] / ended["alone_s"]).to_numpy()
+        order = np.argsort(slowed, kind="stable")
+        shares = np.cumsum(ended["tasks"].to_numpy()[order]) / max(ended["tasks"].sum(), 1)
+        axes.step(slowed[order], shares, where="post", **look)
+    axes.set(title="Slowdown", xlabel="run time with neighbours / alone", xscale="log", ylim=(0, 1.02))
+    axes.set_ylabel("share of containers slowed no more")
+    _legend_below(figure, axes)
+    return figure
 
 
 def wait_distribution(logs: dict[RunKey, Path]) -> style.Figure:
@@ -230,8 +256,10 @@ def imbalance(logs: dict[RunKey, Path], summary: pd.DataFrame) -> style.Figure:
     """Draw how unevenly the hosts are loaded: over time, and as the mean of three measures."""
     series = []
     for path, look in _lines(logs):
-        mean, std = _levels(path, "mean"), _levels(path, "std")
-        series.append((mean["t_s"], std["cpu"] / mean["cpu"].where(mean["cpu"] > 0), look))
+        names = [f"{_load(path)}_mean", f"{_load(path)}_std"]
+        frame = _levels(path, names)
+        mean, std = (frame[name] for name in names)
+        series.append((frame["t_s"], std / mean.where(mean > 0), look))
     figure = style.new(10, max(3.6, 1.8 + 0.4 * len(series)))
     over_time, bars = figure.subplots(1, 2, width_ratios=(1.4, 1))
     unit_s, unit = style.time_unit(max(t_s.iloc[-1] for t_s, _, _ in series))
@@ -248,13 +276,15 @@ def imbalance(logs: dict[RunKey, Path], summary: pd.DataFrame) -> style.Figure:
         "cpu_imbalance_range": "max − min",
     }
     _bars(bars, "CPU imbalance, mean over time", summary, measures)
-    bars.set(xlabel="of allocated / capacity, over hosts")
+    of = "used" if _load(next(iter(logs.values()))) == USED else "allocated"
+    bars.set(xlabel=f"of {of} / capacity, over hosts")
     return figure
 
 
 def load_heatmap(logs: dict[RunKey, Path]) -> style.Figure:
-    """Draw the CPU allocated on every host over time: hosts from the most to the least loaded."""
+    """Draw the CPU allocated, or used, on every host over time: hosts from the most to the least loaded."""
     runs = list(_firsts(logs))
+    of = "used" if _load(runs[0][1]) == USED else "allocated"
     shown = runs[:MOST_PANELS]
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
@@ -267,7 +297,7 @@ def load_heatmap(logs: dict[RunKey, Path]) -> style.Figure:
     for axes, (_, path, label) in zip(panels.flat, shown, strict=False):
         table = pq.read_table(path.with_suffix(".hosts.parquet"))
         t_s = table["t_s"].to_numpy()
-        load = table["cpu"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(t_s), -1)
+        load = table[f"cpu_{of}"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(t_s), -1)
         load = load[:, np.argsort(-np.nan_to_num(load).mean(axis=0), kind="stable")]
         top = max(top, float(np.nanmax(load)) if np.isfinite(load).any() else 1.0)
         unit_s, unit = style.time_unit(t_s[-1] if t_s.size else 0.0)
@@ -288,10 +318,10 @@ def load_heatmap(logs: dict[RunKey, Path]) -> style.Figure:
     for image in images:
         image.set_clim(0, top)
     if images:
-        figure.colorbar(images[0], ax=panels, label="share of CPU allocated", shrink=0.8)
+        figure.colorbar(images[0], ax=panels, label=f"share of CPU {of}", shrink=0.8)
     left_out = len(runs) - len(shown)
     figure.suptitle(
-        "CPU allocated, host by host (white: not there)" + f" ({left_out} runs not shown)" * bool(left_out), fontsize=10
+        f"CPU {of}, host by host (white: not there)" + f" ({left_out} runs not shown)" * bool(left_out), fontsize=10
     )
     return figure
 

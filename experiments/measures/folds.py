@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from experiments.measures.looks import Looks
 from experiments.measures.metrics import Metrics
-from policies.log import Event, Row
+from policies.log import Event, Levels, Row
 
 
 class Speedup:
     """One line for each MapReduce job that came to its end: how many times sooner than with what it asked for."""
 
-    def __init__(self, resources: Sequence[str]) -> None:
-        self._metrics = Metrics(resources)
+    def __init__(self, levels: Levels) -> None:
+        self._metrics = Metrics(levels)
 
     def __call__(self, rows: list[Row]) -> None:
         """Take a batch of rows."""
@@ -25,19 +23,18 @@ class Speedup:
 
 
 class Utilisation:
-    """One line for each look at the cell: the share of each resource that is allocated."""
+    """One line for each look at the cell: the share of each resource that is allocated, or used."""
 
-    def __init__(self, resources: Sequence[str]) -> None:
-        self._resources = tuple(resources)
+    def __init__(self, levels: Levels) -> None:
+        self._loads = levels.loads
         self._looks: Looks[tuple[float, ...]] = Looks()
 
     def __call__(self, rows: list[Row]) -> None:
         """Take a batch of rows."""
         for row in rows:
             if row.event is Event.SAMPLED:
-                self._looks.take(row.t_s, row.seconds, row.levels[::3])
+                self._looks.take(row.t_s, row.seconds, row.levels[: 3 * len(self._loads) : 3])
 
     @property
     def rows(self) -> list[dict[str, float]]:
-        names = [f"{resource}_allocated" for resource in self._resources]
-        return [{"t_s": t_s, **dict(zip(names, shares, strict=True))} for t_s, shares in self._looks.seen.items()]
+        return [{"t_s": t_s, **dict(zip(self._loads, shares, strict=True))} for t_s, shares in self._looks.seen.items()]

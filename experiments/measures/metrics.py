@@ -6,7 +6,6 @@ The table in the README says what each metric means, with unit and formula.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
@@ -15,11 +14,12 @@ from experiments.measures.looks import Looks
 from experiments.measures.speedups import Speedups
 from experiments.measures.statistics import Metric, quantile
 from policies.arrays import FloatArray
-from policies.log import Event, Row
+from policies.log import Event, Levels, Row
 
 # What most rows are compared with: Python 3.11 takes several times longer to reach a member of an enumeration.
 SUBMITTED, ATTEMPTED, COMMITTED, CONFLICTED = Event.SUBMITTED, Event.ATTEMPTED, Event.COMMITTED, Event.CONFLICTED
 STARTED, FINISHED, KILLED, PREEMPTED = Event.STARTED, Event.FINISHED, Event.KILLED, Event.PREEMPTED
+OUT_OF_MEMORY = Event.OUT_OF_MEMORY
 
 
 class _Thinking:
@@ -53,12 +53,12 @@ class Metrics:
 
     Parameters
     ----------
-    resources : sequence of str
-        The resources of the cell, in the order of ``Row.levels``.
+    levels : Levels
+        What the numbers of ``Row.levels`` are.
     """
 
-    def __init__(self, resources: Sequence[str]) -> None:
-        self._resources = tuple(resources)
+    def __init__(self, levels: Levels) -> None:
+        self._loads, self._others = levels
         self._jobs: Counter[Event] = Counter()  # only jobs that were not counted before
         self._scheduled = 0
         self._tasks: Counter[Event] = Counter()  # only containers that a scheduler placed
@@ -68,8 +68,10 @@ class Metrics:
         self._last_end_s: float | None = None
         self._lost_s = 0.0
         self._at_s = 0.0
-        self._level = np.zeros(4 * len(self._resources))
-        self._integral = np.zeros(4 * len(self._resources))
+        self._level = np.zeros(4 * len(self._loads) + len(self._others))
+        self._integral = np.zeros_like(self._level)
+        self._slowdowns: list[float] = []
+        self._slowed: list[int] = []  # how many containers each of them is of
         self._ranges: Looks[FloatArray] = Looks()
         self.speedups = Speedups()
 
@@ -101,12 +103,15 @@ class Metrics:
                     scheduler.conflicted_claims += row.conflicted
                 tasks[STARTED] += row.tasks
                 self._scheduled += row.remaining == 0 and not row.again
-            elif event is FINISHED or event is KILLED or event is PREEMPTED:
+            elif event is FINISHED or event is KILLED or event is PREEMPTED or event is OUT_OF_MEMORY:
                 if row.scheduler:
                     tasks[event] += row.tasks
                     self._last_end_s = row.t_s
                     if event is not FINISHED:
                         self._lost_s += row.tasks * row.seconds
+                    elif row.alone_s:
+                        self._slowdowns.append(row.seconds / row.alone_s)
+                        self._slowed.append(row.tasks)
                     if mapreduce_jobs and row.job in mapreduce_jobs:
                         (mapreduce.finished if event is FINISHED else mapreduce.disturbed)(row)
             elif event is SUBMITTED or event is Event.INFEASIBLE or event is Event.OVER_QUOTA:
@@ -119,6 +124,10 @@ class Metrics:
             elif event is Event.UNATTEMPTED:
                 jobs[event] += not row.again
                 self._waits[row.workload].append(row.age_s)
+            elif event is Event.HELD or event is Event.RELEASED:
+                jobs[event] += 1
+                if self._first_s is None:
+                    self._first_s = row.t_s
             elif event is Event.ABANDONED:
                 jobs[event] += not row.again
                 mapreduce.disturbed(row)
@@ -129,9 +138,10 @@ class Metrics:
 
     def _integrate(self, t_s: FloatArray, levels: FloatArray) -> None:
         """Add to the time integrals of the levels; each row says how things are from then on."""
-        share, mean, std = levels[:, 0::3], levels[:, 1::3], levels[:, 2::3]
+        of_loads, others = np.split(levels, [3 * len(self._loads)], axis=1)
+        share, mean, std = of_loads[:, 0::3], of_loads[:, 1::3], of_loads[:, 2::3]
         variation = np.divide(std, mean, out=np.zeros_like(std), where=mean > 0)
-        after = np.concatenate((share, mean, std, variation), axis=1)
+        after = np.concatenate((share, mean, std, variation, others), axis=1)
         before = np.concatenate((self._level[None], after[:-1]))
         self._integral += np.diff(t_s, prepend=self._at_s) @ before
         self._at_s, self._level = float(t_s[-1]), after[-1]
@@ -140,7 +150,7 @@ class Metrics:
         """Give the metrics of a run that ended at `horizon_s`; by name, as in the README's table."""
         jobs, tasks = self._jobs, self._tasks
         turned_away = jobs[Event.INFEASIBLE] + jobs[Event.OVER_QUOTA]
-        killed = tasks[Event.KILLED] + tasks[Event.PREEMPTED]
+        killed = tasks[KILLED] + tasks[PREEMPTED] + tasks[OUT_OF_MEMORY]
         metrics: dict[str, Metric] = {
             "horizon_s": horizon_s,
             "jobs_submitted": jobs[Event.SUBMITTED] + turned_away,
@@ -150,11 +160,13 @@ class Metrics:
             "jobs_abandoned": jobs[Event.ABANDONED],
             "jobs_infeasible": turned_away,
             "jobs_over_quota": jobs[Event.OVER_QUOTA],
+            "jobs_held": jobs[Event.HELD] - jobs[Event.RELEASED],
             "tasks_submitted": tasks[Event.SUBMITTED] + tasks[Event.INFEASIBLE] + tasks[Event.OVER_QUOTA],
             "tasks_scheduled": tasks[Event.STARTED],
             "tasks_finished": tasks[Event.FINISHED],
             "tasks_killed": killed,
             "tasks_preempted": tasks[Event.PREEMPTED],
+            "tasks_out_of_memory": tasks[Event.OUT_OF_MEMORY],
             "lost_container_s": self._lost_s,
             "tasks_running": tasks[Event.STARTED] - tasks[Event.FINISHED] - killed,
         }
@@ -162,8 +174,7 @@ class Metrics:
         metrics |= self._scheduler_metrics(horizon_s)
         metrics |= self._level_metrics(horizon_s)
         metrics |= self.speedups.result()
-        # Nothing slows a container down while contention is off.
-        metrics["slowdown_mean"] = metrics["slowdown_p99"] = 1.0 if tasks[Event.FINISHED] else None
+        metrics |= self._slowdown_metrics()
         ended = self._last_end_s is not None and self._first_s is not None
         metrics["makespan_s"] = self._last_end_s - self._first_s if ended else None  # type: ignore[operator]
         return metrics
@@ -193,18 +204,35 @@ class Metrics:
             metrics[f"conflicted_claims.{group}"] = sum(member.conflicted_claims for member in members)
         return metrics
 
+    def _slowdown_metrics(self) -> dict[str, Metric]:
+        names = ["slowdown_mean", *(f"slowdown_p{percent}" for percent in (50, 95, 99))]
+        if not self._slowdowns:
+            return dict.fromkeys(names)
+        slowdowns, counts = np.array(self._slowdowns), np.array(self._slowed)
+        order = slowdowns.argsort(kind="stable")
+        each = slowdowns[order].repeat(counts[order])
+        return dict(zip(names, [float(each.mean()), *(quantile(each, q) for q in (0.5, 0.95, 0.99))], strict=True))
+
     def _level_metrics(self, horizon_s: float) -> dict[str, Metric]:
         integral = self._integral + (horizon_s - self._at_s) * self._level
-        means = (integral / horizon_s if horizon_s else integral).reshape(4, len(self._resources))
+        every_mean = integral / horizon_s if horizon_s else integral
+        means = every_mean[: 4 * len(self._loads)].reshape(4, len(self._loads))
+        others = dict(zip(self._others, every_mean[means.size :].tolist(), strict=True))
         looks = list(self._ranges.seen.values())
-        ranges = np.mean(looks, axis=0) if looks else np.zeros(len(self._resources))
-        # Disk is not modelled while contention is off.
+        ranges = np.mean(looks, axis=0) if looks else np.zeros(len(self._loads))
+        # Nobody knows of a disk while contention is off.
         metrics: dict[str, Metric] = {"disk_used_mean": None, "disk_imbalance": None}
-        for axis, name in enumerate(self._resources):
+        for axis, load in enumerate(self._loads):
             share, _, std, variation = means[:, axis].tolist()
-            metrics[f"{name}_allocated_mean"] = share
-            metrics[f"{name}_used_mean"] = share
+            name, _, of = load.rpartition("_")
+            metrics[f"{load}_mean"] = share
+            if of == "allocated":
+                # What nobody measures is used as allocated; what is measured comes later, and has the last word.
+                metrics[f"{name}_used_mean"] = share
             metrics[f"{name}_imbalance"] = variation
             metrics[f"{name}_imbalance_std"] = std
             metrics[f"{name}_imbalance_range"] = float(ranges[axis])
-        return metrics
+        services, latency = others.pop("services", 0.0), others.pop("service_latency", 0.0)
+        if self._others:
+            metrics["service_latency_mean"] = latency / services if services else None
+        return metrics | {f"{name}_mean": share for name, share in others.items()}

@@ -22,6 +22,7 @@ from policies.placement.placer import Checked
 from policies.requests import Task
 from policies.scheduling import ARCHITECTURES, DISCIPLINES, SIZINGS, Architecture, Discipline
 from policies.scheduling.sizing import Sizing
+from policies.sharing import ISOLATIONS, Isolation
 from traces.units import seconds
 
 ENTRY_POINTS = "towtank.policies"
@@ -80,6 +81,18 @@ def sizing(spec: str) -> Sizing:
         With the nearest name, if there is none of that name, or if a parameter is wrong.
     """
     made: Sizing = _of_ours(spec, "sizing of MapReduce jobs", SIZINGS)
+    return made
+
+
+def isolation(spec: str) -> Isolation:
+    """Find by name how hosts keep containers from each other.
+
+    Raises
+    ------
+    UserError
+        With the nearest name, if there is none of that name, or if a parameter is wrong.
+    """
+    made: Isolation = _of_ours(spec, "isolation mode", ISOLATIONS)
     return made
 
 

@@ -25,7 +25,7 @@ from experiments.measures.statistics import Metric
 from experiments.running.simulate import Result
 from experiments.running.study import Detail, RunKey, Study
 from policies.errors import UserError
-from policies.log import Event, Row
+from policies.log import Event, Levels, Row
 
 LIBRARIES = ("simpy", "numpy", "pandas", "pyarrow", "matplotlib")
 COST = ("wall_s", "cpu_s", "peak_rss_bytes")
@@ -173,8 +173,9 @@ def _number(text: str) -> Metric:
 class LogWriter:
     """Writes the log of one run as Parquet, batch by batch.
 
-    ``NAME.parquet`` has one row for each thing that happened, with the fields of `policies.log.Row` and, of its
-    levels, a column each; ``NAME.hosts.parquet`` has the load of every host at every look.
+    ``NAME.parquet`` has one row for each thing that happened, with the fields of `policies.log.Row` and a column for
+    each of its levels: of a load ``cpu_allocated``, ``cpu_allocated_mean`` and ``cpu_allocated_std``;
+    ``NAME.hosts.parquet`` has the loads of every host at every look.
 
     Parameters
     ----------
@@ -182,13 +183,13 @@ class LogWriter:
         The ``log`` folder.
     key : RunKey
         Which run.
-    resources : sequence of str
-        The resources of the cell.
+    levels : Levels
+        What the levels are.
     detail : Detail
         ``tasks``: containers that start or end get one row for each host.
     """
 
-    def __init__(self, folder: Path, key: RunKey, resources: tuple[str, ...], detail: Detail) -> None:
+    def __init__(self, folder: Path, key: RunKey, levels: Levels, detail: Detail) -> None:
         # Only where a log is written: these cost a tenth of the start of a run.
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -196,7 +197,7 @@ class LogWriter:
         self._pa = pa
         self._path = folder / f"{key.file_stem}.parquet"
         self._part = self._path.with_suffix(".part")
-        self._resources, self._each_host = resources, detail is Detail.TASKS
+        self._loads, self._each_host = levels.loads, detail is Detail.TASKS
         names = pa.dictionary(pa.int32(), pa.string())
         self._fields = {
             "t_s": pa.float64(),
@@ -212,10 +213,10 @@ class LogWriter:
             "seconds": pa.float64(),
             "age_s": pa.float64(),
             "host": pa.int32(),
+            "alone_s": pa.float64(),
         }
-        levels = [f"{name}_{state}" for name in resources for state in ("allocated", "mean", "std")]
-        self._levels = levels
-        schema = pa.schema([*self._fields.items(), *((name, pa.float64()) for name in levels)])
+        numbers = [f"{load}{state}" for load in levels.loads for state in ("", "_mean", "_std")]
+        schema = pa.schema([*self._fields.items(), *((name, pa.float64()) for name in (*numbers, *levels.others))])
         self._writer = pq.ParquetWriter(self._part, schema, compression="zstd")
         self._schema = schema
         self._looks: Looks[np.ndarray] = Looks()
@@ -253,7 +254,7 @@ class LogWriter:
         pa = self._pa
         self._writer.close()
         columns: dict[str, Any] = {"t_s": pa.array(list(self._looks.seen), pa.float64())}
-        for axis, name in enumerate(self._resources):
+        for axis, name in enumerate(self._loads):
             loads = [load[axis] for load in self._looks.seen.values()]
             width = loads[0].size if loads else 0
             flat = pa.array(np.concatenate(loads) if loads else np.empty(0, np.float32))

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.running.simulate import Progress, Result, inputs_of, simulate
 from experiments.running.study import Detail, RunKey, Study
-from policies.log import Sink
+from policies.log import Levels, Sink
 
 #: Told how many runs are done, those that go on counted in part.
 Watcher = Callable[[float], None]
 
-#: Given the resources of a cell, gives what takes the rows of its log and has the attribute ``rows`` afterwards.
-Fold = Callable[[tuple[str, ...]], Any]
+#: Given what the levels of a log are, gives what takes its rows and has the attribute ``rows`` afterwards.
+Fold = Callable[[Levels], Any]
 
 #: Makes a result of a study and a key, and tells now and then which share of it is done.
 Work = Callable[[Study, RunKey, Progress], Result]
@@ -162,11 +162,11 @@ def run_one(run: Run, progress: Progress) -> Result:
         results = Results(out)
         rejected = results.rejected if writes_rejects else None
 
-    def sinks(resources: tuple[str, ...]) -> list[Sink]:
+    def sinks(levels: Levels) -> list[Sink]:
         if fold is not None:
-            folds.append(fold(resources))
+            folds.append(fold(levels))
         if out is not None and study.detail is not Detail.SUMMARY:
-            writers.append(LogWriter(results.log, key, resources, study.detail))
+            writers.append(LogWriter(results.log, key, levels, study.detail))
         return [*folds, *writers]
 
     try:

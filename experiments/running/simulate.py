@@ -19,16 +19,19 @@ from experiments.running import choices
 from experiments.running.study import RunKey, Study
 from policies.cell import Commit, Conflict
 from policies.errors import UserError
-from policies.log import Log, Sink
+from policies.log import Levels, Log, Sink
 from policies.placement import Placer
 from policies.placement.choosers import RandomFirstFit
 from policies.scheduling import Settings
 from policies.scheduling.scheduler import DecisionTime
+from policies.sharing import disk_named
 from policies.streams import stream
 from sim import Tank, TankOptions
+from sim.contention import Interplay, levels_of
 from sim.tank import SAMPLES
 from traces.formats import open_trace
 from traces.hosts import Hosts, read_hosts, uniform
+from traces.profiles import Profiler
 from traces.rejects import OnBadRow, Rejects
 from traces.trace import Arrival, Trace
 from traces.units import MILLI
@@ -114,7 +117,7 @@ def hosts_of(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
     wanted = study.hosts
     own = trace.hosts() if wanted in (None, "trace") else None
     if own is not None:
-        return own, []
+        return _with_rates(study, own), []
     if wanted is None:
         raise UserError(f"{study.trace} says nothing about machines: give --hosts N or --hosts FILE")
     if wanted == "trace":
@@ -122,8 +125,23 @@ def hosts_of(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
     if wanted.isdigit():
         if not 1 <= int(wanted) <= MOST_HOSTS:
             raise UserError(f"--hosts must be from 1 to {MOST_HOSTS:,}")
-        return uniform(int(wanted), study.host_cpus, study.host_memory_bytes), []
-    return read_hosts(Path(wanted))
+        return _with_rates(study, uniform(int(wanted), study.host_cpus, study.host_memory_bytes)), []
+    hosts, notes = read_hosts(Path(wanted))
+    return _with_rates(study, hosts), notes
+
+
+def _with_rates(study: Study, hosts: Hosts) -> Hosts:
+    """Give the disks and networks of hosts their place in the books, if they matter."""
+    if not study.contention:
+        return hosts.without_rates()
+    return hosts.with_rates(disk_named(study.host_disk), study.host_net_bps)
+
+
+def interplay_of(study: Study) -> Interplay | None:
+    """Give what the study says about containers of one host; None where they do not disturb each other."""
+    if not study.contention:
+        return None
+    return Interplay(choices.isolation(study.isolation), study.interference, study.wake_up_s, study.measure_s)
 
 
 def settings_of(study: Study) -> Settings:
@@ -142,7 +160,7 @@ def settings_of(study: Study) -> Settings:
 def simulate(
     study: Study,
     key: RunKey,
-    sinks: Callable[[tuple[str, ...]], Iterable[Sink]] = lambda resources: (),
+    sinks: Callable[[Levels], Iterable[Sink]] = lambda levels: (),
     reject_file: Path | None = None,
     progress: Progress = lambda share: None,
 ) -> Result:
@@ -155,7 +173,7 @@ def simulate(
     key : RunKey
         Which of its runs.
     sinks : callable
-        Given the resources of the cell, gives what takes the rows of the log beside the metrics.
+        Given what the levels of the log are, gives what takes its rows beside the metrics.
     reject_file : Path, optional
         Where rows of the trace that are put aside are written.
     progress : callable
@@ -182,28 +200,38 @@ def simulate(
     def placer(scheduler: str) -> Placer:
         return Placer(choices.make_policy(chosen, stream(key.seed, "placement", scheduler)))
 
-    metrics = Metrics(resources := hosts.resources())
+    interplay = interplay_of(study)
+    levels = levels_of(hosts.resources(), shared=interplay is not None)
+    metrics = Metrics(levels)
     tank = Tank(
         hosts,
         choices.architecture(key.architecture),
         settings_of(study),
         placer,
-        Log([metrics, *sinks(resources)]),
+        Log([metrics, *sinks(levels)]),
         TankOptions(
             until_s=until_s,
             sample_s=until_s / SAMPLES if until_s else 1.0,
             # A recording that says when it ends also says what was submitted again.
             restart_lost=end_s is None,
+            interplay=interplay,
         ),
     )
+    profiler = None
+    if interplay is not None:
+        profiler = Profiler(stream(key.seed, "profiles"), study.estimate_error)
+
+    def profiled(arrivals: Iterable[Arrival]) -> Iterable[Arrival]:
+        return profiler.arrivals(arrivals) if profiler else arrivals
+
     at_random = Placer(RandomFirstFit(stream(key.seed, "prefill")))
     if study.hosts in (None, "trace"):
-        overfull = tank.prefill_recorded(trace.prefill())
+        overfull = tank.prefill_recorded(profiler.recorded(trace.prefill()) if profiler else trace.prefill())
     else:
         overfull = 0
         # On other machines than its own, what runs at the beginning has no recorded place.
-        tank.prefill((entry.as_arrival() for entry in trace.prefill()), at_random, source=study.trace)
-    tank.prefill(trace.prefill_anywhere(), at_random, source=study.trace)
+        tank.prefill(profiled(entry.as_arrival() for entry in trace.prefill()), at_random, source=study.trace)
+    tank.prefill(profiled(trace.prefill_anywhere()), at_random, source=study.trace)
     if overfull:
         notes.append(
             f"at the beginning {overfull} of {len(hosts)} hosts hold more than they have, as recorded: "
@@ -211,14 +239,15 @@ def simulate(
         )
     if study.prefill is not None:
         prefill = open_trace(study.prefill, Rejects(OnBadRow(study.on_bad_row)), key.seed)
-        tank.prefill(prefill.arrivals(), at_random, source=study.prefill)
+        tank.prefill(profiled(prefill.arrivals()), at_random, source=study.prefill)
 
     def tick(now: float) -> None:
         share = now / until_s if until_s else trace.progress()
         progress(share or 0.0)
 
     unsaid = _unsaid(study)
-    horizon_s = tank.run(_listen(trace.arrivals(), unsaid) if unsaid else trace.arrivals(), tick)
+    arrivals = iter(profiled(trace.arrivals()))
+    horizon_s = tank.run(_listen(arrivals, unsaid) if unsaid else arrivals, tick)
     notes += unsaid.values()
     result = metrics.result(horizon_s)
     result |= {"rows_read": trace.rejects.read, "rows_rejected": trace.rejects.rejected}

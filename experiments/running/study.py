@@ -57,6 +57,14 @@ class Study:
     queue: str = "fifo"
     quotas: Mapping[str, float] | None = None  # cores of each user
     mapreduce: str = "as-requested"
+    contention: bool = False
+    host_disk: str = "SSD_DFL"
+    host_net_bps: int | None = None
+    isolation: str = "shares"
+    interference: float = 0.0
+    wake_up_s: float = 0.0
+    measure_s: float = 60.0
+    estimate_error: float = 0.0
     seeds: tuple[int, ...] = (1,)
     detail: Detail = Detail.JOBS
     on_bad_row: str = "stop"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from policies.arrays import BoolArray, IntArray
+from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.cell.attributes import Attributes
 from policies.cell.claims import Claims, Commit, Conflict, Outcome
 from policies.cell.load import Load
 from policies.cell.siblings import Siblings
 from policies.cell.view import ClusterView
 from policies.requests import ALWAYS, RESOURCES, Task
+
+if TYPE_CHECKING:
+    from policies.sharing import Disk
 
 
 class _Steps(NamedTuple):
@@ -36,11 +39,16 @@ class Ledger:
         Hosts that are up at the beginning; all by default.
     attributes : sequence of mapping, optional
         What each host is like at the beginning; nothing is known of any by default.
+    disks : sequence of Disk or None, optional
+        What each host's disk can do; it matters only where demands are kept.
+    demands : bool
+        Whether it is kept what containers are declared to use and what hosts are measured to use (`demands`). Without,
+        every container is taken to use what it asks for.
 
     Raises
     ------
     ValueError
-        If a capacity is negative or the shape is not the stated one.
+        If a capacity is negative or a shape is not the stated one.
 
     Notes
     -----
@@ -56,6 +64,9 @@ class Ledger:
         capacity: IntArray,
         alive: Sequence[bool] | BoolArray | None = None,
         attributes: Sequence[Mapping[str, str]] = (),
+        *,
+        disks: Sequence[Disk | None] = (),
+        demands: bool = False,
     ) -> None:
         given = np.array(capacity, dtype=np.int64)
         if given.ndim != 2 or given.shape[0] > len(RESOURCES):
@@ -83,10 +94,18 @@ class Ledger:
         self._load = Load(self._capacity, self._free)
         self._attributes = Attributes(n_hosts, attributes)
         self._siblings = Siblings()
+        self._demands = None
+        if demands:
+            # Only here, since where nobody keeps demands nobody need load what disks are.
+            from policies.cell.demands import Demands, Kinds, Measurements
+
+            kinds = Kinds(self.resources, disks, n_hosts)
+            self._demands = Demands(kinds, Measurements(n_resources, n_hosts))
         self._reweigh()
         self._view = ClusterView(
             self.resources,
             self._attributes,
+            self._demands,
             index=np.arange(n_hosts),
             capacity=self._capacity,
             per_capacity=self._per_capacity,
@@ -186,6 +205,8 @@ class Ledger:
         if task.apart:
             self._siblings.go(job, hosts, counts)
         steps, tasks = self._steps[task], int(np.add.reduce(counts))
+        if self._demands is not None:
+            self._demands.go(task, hosts, counts, tasks)
         self._load.changed(steps.amounts, hosts, counts, -tasks, self._step(steps.go, hosts, counts, tasks))
         return tasks
 
@@ -205,6 +226,8 @@ class Ledger:
                     self._nominal[self._axes.index(axis), host] = amount
                 elif amount:
                     raise ValueError(f"host {host} brings {RESOURCES[axis]}, which this cell has no column for")
+        if self._demands is not None and alive and not self._alive[host]:
+            self._demands.measurements.forget(host)
         self._alive[host] = alive
         before = self._capacity[:, host].copy()
         self._capacity[:, host] = self._nominal[:, host] if alive else 0
@@ -221,6 +244,34 @@ class Ledger:
         for name, value in changes.items():
             self._attributes.set(host, name, value)
         self._touch(host)
+
+    def measured(self, now_s: float, usage: FloatArray) -> None:
+        """Take note of what hosts used on the mean since they were last measured.
+
+        Versions do not move: what is measured is no reason for a conflict.
+
+        Parameters
+        ----------
+        now_s : float
+            What time it is.
+        usage : ndarray of float, shape (n_resources, n_hosts)
+            In the units of the books. A host that is down, or has a NaN, was not measured.
+
+        Raises
+        ------
+        ValueError
+            If the books keep no demands, or the shape is another.
+        """
+        if self._demands is None:
+            raise ValueError("these books keep no demands, so they have no place for what is measured")
+        if usage.shape != self._capacity.shape:
+            raise ValueError(f"usage has shape {usage.shape}, not {self._capacity.shape}")
+        self._demands.measured(now_s, usage, (self._alive & ~np.isnan(usage).any(axis=0)).nonzero()[0])
+
+    def set_time(self, now_s: float) -> None:
+        """Say what time it is, so that a view can tell how old measurements are."""
+        if self._demands is not None:
+            self._demands.measurements.now_s = now_s
 
     # -- inside ---------------------------------------------------------------------------------------------
 
@@ -250,6 +301,8 @@ class Ledger:
     def _come(self, task: Task, hosts: IntArray, counts: IntArray, tasks: int, job: str) -> None:
         if task.apart:
             self._siblings.come(job, hosts, counts)
+        if self._demands is not None:
+            self._demands.come(task, hosts, counts, tasks)
         steps = self._steps.get(task) or self._learn(task)
         self._load.changed(steps.amounts, hosts, counts, tasks, self._step(steps.come, hosts, counts, tasks))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from policies.cell.claims import Claims, Commit, Conflict, Eviction, Outcome
 from policies.cell.ledger import Ledger
 from policies.cell.view import ClusterView
 from policies.requests import RESOURCES, Resources, Task
+
+if TYPE_CHECKING:
+    from policies.sharing import Disk
 
 
 class PreemptiveLedger(Ledger):
@@ -23,7 +26,7 @@ class PreemptiveLedger(Ledger):
 
     Parameters
     ----------
-    capacity, alive, attributes : array_like
+    capacity, alive, attributes, disks, demands : array_like
         As in `Ledger`.
     gap : int
         By how much the priority of a container must be lower for its room to be taken, at least 1: like never
@@ -47,10 +50,12 @@ class PreemptiveLedger(Ledger):
         attributes: Sequence[Mapping[str, str]] = (),
         *,
         gap: int = 1,
+        disks: Sequence[Disk | None] = (),
+        demands: bool = False,
     ) -> None:
         if gap < 1:
             raise ValueError(f"a gap of {gap} would let containers take the room of their like")
-        super().__init__(capacity, alive, attributes)
+        super().__init__(capacity, alive, attributes, disks=disks, demands=demands)
         self._gap = gap
         self._held: dict[int, IntArray] = {}  # priority: what its containers hold, (n_resources, n_hosts)
 

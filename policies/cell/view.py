@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.cell.attributes import Attribute, Attributes
 from policies.requests import RESOURCES, Task
+
+if TYPE_CHECKING:
+    from policies.cell.demands import Demands, Residents
 
 #: More containers than any host will ever be asked to hold: the room for a task that asks for nothing.
 UNLIMITED = np.iinfo(np.int32).max
@@ -35,9 +38,19 @@ class ClusterView:
     per_capacity : ndarray of float, shape (n_resources, n_hosts)
         ``1 / capacity``, and 0 where the host lacks the resource.
     usage : ndarray, shape (n_resources, n_hosts)
-        Measured use, same units. While contention is off a container uses what it was allocated.
+        Measured use, same units, the mean over an interval; 0 of a host that was not measured yet. Where nobody
+        measures (contention is off) a container uses what it was allocated.
+    usage_std : ndarray of float, shape (n_resources, n_hosts)
+        Standard deviation over the last measurements (`policies.cell.demands.WINDOW`); 0 until there are two.
     usage_age_s : ndarray of float, shape (n_hosts,)
-        How old each measurement is.
+        How old each measurement is, ``inf`` where there is none yet; 0 where nobody measures.
+    declared : ndarray of int, shape (n_resources, n_hosts)
+        What the containers there are declared to use (`Task.profile`), together: millicores, bytes, micro-seconds of
+        the disk's time per second, bytes per second. On a disk that rotates all requests count as random once two
+        containers use it. Who has no profile counts with its request; where nobody measures, everybody does.
+    fresh : ndarray of int, shape (n_resources, n_hosts)
+        The part of `declared` that is due to containers which came since their host was last measured, so that `usage`
+        does not tell of them. Of equal containers the oldest are taken to end first.
     containers : ndarray of int, shape (n_hosts,)
         How many containers each host holds.
     version : ndarray of int, shape (n_hosts,)
@@ -59,17 +72,25 @@ class ClusterView:
     claimed: IntArray
     alive: BoolArray
     barred: BoolArray | None = None
+    #: The books of demand that the columns come from, not for policies to look into; None where there are none.
+    demands: Demands | None = None
     #: Which hosts the rows are, so that scores of them can be remembered; None where nothing may be: some rows for
     #: a moment, or the cell as it would be.
     identity: int | None = 0
 
-    def __init__(self, resources: tuple[str, ...], attributes: Attributes | None = None, **columns: np.ndarray) -> None:
+    def __init__(
+        self,
+        resources: tuple[str, ...],
+        attributes: Attributes | None = None,
+        demands: Demands | None = None,
+        **columns: np.ndarray,
+    ) -> None:
         self.resources = resources
+        self.demands = demands
         self._axes = tuple(RESOURCES.index(name) for name in resources)
         self._missing = tuple(axis for axis in range(len(RESOURCES)) if axis not in self._axes)
         self._needs: dict[Task, IntArray | None] = {}
         self._amounts: dict[Task, tuple[tuple[int, int], ...] | None] = {}
-        self._sizes: dict[Task, IntArray | None] = {}  # needs of tasks of which nothing else matters
         self._n = columns["index"].size
         self._attributes = Attributes(self._n) if attributes is None else attributes
         for name, column in columns.items():
@@ -90,12 +111,88 @@ class ClusterView:
         return 2 * self.claimed - self.version
 
     @property
-    def usage(self) -> IntArray:
-        return self.allocated
+    def usage(self) -> FloatArray | IntArray:
+        if self.demands is None:
+            return self.allocated
+        self.demands.measurements.use_was_read = True
+        usage: FloatArray = self._of_demands("usage")
+        return usage
+
+    @property
+    def usage_std(self) -> FloatArray:
+        if self.demands is None:
+            return np.zeros(self.free.shape)
+        self.demands.measurements.use_was_read = True
+        usage_std: FloatArray = self._of_demands("usage_std")
+        return usage_std
 
     @property
     def usage_age_s(self) -> FloatArray:
-        return np.zeros(len(self))
+        if self.demands is None:
+            return np.zeros(len(self))
+        measurements = self.demands.measurements
+        measurements.use_was_read = measurements.age_was_read = True
+        age_s: FloatArray = measurements.now_s - self._of_demands("measured_s")
+        return age_s
+
+    @property
+    def declared(self) -> IntArray:
+        if self.demands is None:
+            return self.allocated
+        sums = self._of_demands("sums")
+        return self.demands.table.settled(sums, sums[-1])
+
+    @property
+    def fresh(self) -> IntArray:
+        if self.demands is None:
+            return np.zeros_like(self.free)
+        self.demands.measurements.use_was_read = True
+        return self.demands.table.settled(self._of_demands("fresh_sums"), self._of_demands("sums")[-1])
+
+    def wants(self, task: Task) -> IntArray:
+        """Give what one more `task` is declared to use on each host, shape (n_resources, n_hosts), as `declared`.
+
+        If its disk rotates and is used already, its requests are all random. What it does to those of the others is in
+        ``after(…).declared``.
+        """
+        if self.demands is None:
+            need = self.need(task)
+            return np.zeros_like(self.free) if need is None else np.broadcast_to(need, self.free.shape)
+        from policies.cell.demands import steps_of
+
+        table = self.demands.table
+        steps = steps_of(table, table.number(task), self._of_demands("classes"))
+        shape = len(steps), len(self)
+        return table.settled(np.broadcast_to(steps, shape), self._of_demands("sums")[-1] + 1)
+
+    def residents(self) -> Residents:
+        """Say who is on each host, kind by kind, and what one of each kind is declared to use there.
+
+        Returns
+        -------
+        Residents
+            Of nobody where the cell keeps no demands.
+        """
+        from policies.cell.demands import Residents
+
+        n, n_resources = len(self), len(self.resources)
+        if self.demands is None:
+            nobody = np.zeros((n, 0), dtype=np.int64)
+            return Residents(nobody, nobody, np.zeros((n, n_resources, 0), dtype=np.int64))
+        table, kinds, counts = self.demands.table, self._of_demands("kinds"), self._of_demands("counts")
+        used = int(counts.any(axis=1).nonzero()[0].max(initial=-1)) + 1
+        kinds, counts = kinds[:used], counts[:used]
+        steps = table.steps[kinds, self._of_demands("classes")]  # (m, n_hosts, n_resources + 2)
+        demands = table.settled(
+            steps.transpose(2, 1, 0), np.broadcast_to(self._of_demands("sums")[-1][:, None], (n, used))
+        )
+        return Residents(kinds.T, counts.T, demands.transpose(1, 0, 2))
+
+    def _of_demands(self, name: str) -> Any:
+        """Give a column of the books of demand, of this view's rows; read-only."""
+        column = getattr(self.demands, name).view()
+        column.flags.writeable = False
+        return column
 
     def attribute(self, name: str) -> Attribute:
         """Give the values that an attribute (label) has on the hosts, and which host has which."""
@@ -247,10 +344,10 @@ class ClusterView:
         part.identity = id(hosts)
         return part
 
-    def with_columns(self, **columns: np.ndarray) -> ClusterView:
+    def with_columns(self, demands: Demands | None, **columns: np.ndarray) -> ClusterView:
         """Give the view of the whole cell with some columns replaced, to be asked again and again."""
         others = {name: getattr(self, name) for name in _COLUMNS if name not in columns}
-        return ClusterView(self.resources, self._attributes, **others, **columns)
+        return ClusterView(self.resources, self._attributes, demands, **others, **columns)
 
     def with_free(self, free: IntArray) -> ClusterView:
         """Give the view as it would be if only `free` were to be had, shape (n_resources, n_hosts)."""
@@ -278,11 +375,19 @@ class ClusterView:
         if task.apart:
             barred = np.zeros(self._n, dtype=bool) if barred is None else barred.copy()
             barred[hosts] |= counts > 0
-        return _Rows(self, slice(None), self._n, free=free, claimed=claimed, version=version, barred=barred)
+        view = _Rows(self, slice(None), self._n, free=free, claimed=claimed, version=version, barred=barred)
+        if self.demands is not None:
+            more = np.zeros(self._n, dtype=np.int64)
+            more[hosts] = counts
+            view._more = self.demands.table.number(task), more
+        return view
 
 
 class _Rows(ClusterView):
     """Some rows of a view; a column is fetched when it is first asked for."""
+
+    #: The kind of container, and how many more of it than in the base, that books of demand are to tell of.
+    _more: tuple[int, IntArray] | None = None
 
     def __init__(self, base: ClusterView, rows: IntArray | slice, n: int, **given: np.ndarray | None) -> None:
         self.resources = base.resources
@@ -291,12 +396,14 @@ class _Rows(ClusterView):
         self._missing = base._missing
         self._needs = base._needs
         self._amounts = base._amounts
-        self._sizes = base._sizes
         self._base = base
         self._rows = rows
         self._n = n
         if base.barred is not None:
             self.barred = base.barred[rows]
+        if base.demands is not None:
+            self.demands = base.demands
+            self._fetched: dict[str, Any] = {}
         self.__dict__.update(given)
 
     def hosts(self, rows: IntArray) -> IntArray:
@@ -316,8 +423,32 @@ class _Rows(ClusterView):
         return np.isin(self.index, hosts)
 
     def __getattr__(self, name: str) -> Any:
-        column = getattr(self._base, name)
-        rows = self._rows
-        column = column[..., rows] if isinstance(rows, slice) else column.take(rows, axis=-1)
+        column = self._of_base(getattr(self._base, name))
         self.__dict__[name] = column
         return column
+
+    def _of_base(self, column: Any) -> Any:
+        rows = self._rows
+        return column[..., rows] if isinstance(rows, slice) else column.take(rows, axis=-1)
+
+    def _of_demands(self, name: str) -> Any:
+        fetched = self._fetched
+        if name not in fetched:
+            fetched[name] = self._of_base(self._base._of_demands(name))
+            if self._more is not None:
+                self._add_more(name)
+        return fetched[name]
+
+    def _add_more(self, name: str) -> None:
+        """Let a column of the books of demand that was just fetched tell of the containers that the base lacks."""
+        from policies.cell.demands import steps_of, with_more
+
+        assert self.demands is not None
+        assert self._more is not None
+        (kind, more), fetched = self._more, self._fetched
+        if name in ("sums", "fresh_sums"):
+            fetched[name] = fetched[name] + steps_of(self.demands.table, kind, self._of_demands("classes")) * more
+        elif name in ("kinds", "counts"):
+            for other in ("kinds", "counts"):
+                fetched[other] = self._of_base(self._base._of_demands(other))
+            fetched["kinds"], fetched["counts"] = with_more(fetched["kinds"], fetched["counts"], kind, more)

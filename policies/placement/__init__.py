@@ -1,7 +1,7 @@
 """Where to put a container: placement policies, and how their scores become placements.
 
 `catalogue.BUILT_IN` lists them by name. A policy is a score (`scores`), or a chooser where it needs chance or
-memory (`choosers`); `placer.Placer` turns either into hosts and counts.
+memory (`choosers`); those that look at load are in `load_aware`. `placer.Placer` turns either into hosts and counts.
 """
 
 from policies.placement.catalogue import BUILT_IN

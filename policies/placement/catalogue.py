@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from policies.placement import choosers, scores
+from policies.placement import choosers, load_aware, scores
 from policies.placement.interface import Policy
 
 #: A score is used as it is; a class is instantiated for each scheduler, with a random stream if it asks for ``rng``.
@@ -24,6 +24,13 @@ BUILT_IN: Mapping[str, Callable[..., Any]] = {
     "balanced": scores.balanced,
     "dot-product": scores.dot_product,
     "power-of-d": choosers.PowerOfD,
+    "least-used": load_aware.least_used,
+    "target-load-packing": load_aware.target_load_packing,
+    "load-variation-risk": load_aware.load_variation_risk,
+    "load-aware": load_aware.load_aware,
+    "demand-shape": load_aware.demand_shape,
+    "tetris": load_aware.tetris,
+    "predicted-contention": load_aware.predicted_contention,
 }
 
 

@@ -18,6 +18,9 @@ Chosen = tuple[IntArray, IntArray]
 NOWHERE: Chosen = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 _ONE = np.ones(1, dtype=np.int64)
 
+#: The date of scores that nothing but a change of their hosts can make stale.
+NEVER = (-1, -1.0)
+
 #: Kinds of container whose scores are remembered, the least recently used being forgotten.
 REMEMBERED_TASKS = 64
 
@@ -147,6 +150,7 @@ def name_of(policy: object) -> str:
 class _Remembered(NamedTuple):
     scores: FloatArray
     version: IntArray
+    stamp: tuple[int, float]  # see `Measurements.stamp`
 
 
 class Placer:
@@ -157,7 +161,8 @@ class Placer:
     policy : callable or Chooser
         A row-wise score, or an object with ``choose``.
     remember : bool
-        Whether scores are kept and only rows whose version moved are scored again; decisions are the same.
+        Whether scores are kept and only rows whose version moved are scored again; decisions are the same. Scores made
+        of what is measured, or of its age, are kept until somebody measures again, or time moves.
     """
 
     def __init__(self, policy: Policy, remember: bool = True) -> None:
@@ -189,17 +194,29 @@ class Placer:
     def _scores(self, score: Score, view: ClusterView, task: Task) -> FloatArray:
         key = task, view.identity
         known = self._remembered.get(key)
+        measurements = None if view.demands is None else view.demands.measurements
+        if measurements is not None:
+            measurements.clear_reads()
+            if known is not None and not measurements.holds(known.stamp):
+                known = None
         if known is None:
-            known = _Remembered(usable_scores(score, view, task), view.version.copy())
-            self._remembered[key] = known
+            scores = usable_scores(score, view, task)
+            stamp = NEVER if measurements is None else measurements.stamp()
+            self._remembered[key] = _Remembered(scores, view.version.copy(), stamp)
+            self._remembered.move_to_end(key)
             if len(self._remembered) > REMEMBERED_TASKS:
                 self._remembered.popitem(last=False)
-            return known.scores
+            return scores
         self._remembered.move_to_end(key)
         moved = (view.version != known.version).nonzero()[0]
         if moved.size:
             known.scores[moved] = usable_scores(score, view.rows(moved), task)
             known.version[moved] = view.version.take(moved)
+            if measurements is not None:
+                # What read nothing at first may read something of these rows.
+                measure, time = measurements.stamp()
+                stamp = max(measure, known.stamp[0]), max(time, known.stamp[1])
+                self._remembered[key] = known._replace(stamp=stamp)
         return known.scores
 
 

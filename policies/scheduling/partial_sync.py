@@ -47,7 +47,8 @@ class Picture:
         self._next = first % parts
         self.fresh: IntArray = hosts
         self._free, self._version, self._claimed = live.free.copy(), live.version.copy(), live.claimed.copy()
-        self.view = live.with_columns(free=self._free, version=self._version, claimed=self._claimed)
+        self._demands = None if live.demands is None else live.demands.picture()
+        self.view = live.with_columns(self._demands, free=self._free, version=self._version, claimed=self._claimed)
 
     def run(self) -> Process:
         """Refresh part after part, for ever."""
@@ -62,6 +63,8 @@ class Picture:
         self._free[:, hosts] = self._live.free[:, hosts]
         self._version[hosts] = self._live.version[hosts]
         self._claimed[hosts] = self._live.claimed[hosts]
+        if self._demands is not None and self._live.demands is not None:
+            self._demands.refresh(hosts, self._live.demands)
 
     def as_seen(self, claims: Claims) -> Claims:
         """Date a claim to when its hosts were last looked at, which may be long ago."""

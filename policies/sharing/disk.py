@@ -6,12 +6,14 @@ kernel's ``blk-iocost`` (``block/blk-iocost.c``, "builtin linear cost model coef
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from policies.arrays import FloatArray, IntArray
+from policies.errors import UserError
 
 PAGE_BYTES = 4096
 
@@ -49,6 +51,55 @@ DISKS: Mapping[str, Disk] = {
     "SSD_DFL": Disk(488_636_629, 8_932, 8_518, 427_891_549, 28_755, 21_940, 0.025),
     "SSD_FAST": Disk(3_102_524_156, 724_816, 778_122, 1_742_780_862, 425_702, 443_193, 0.005),
 }
+
+
+_BYTES_PER_S = re.compile(r"(\d+(?:\.\d+)?)([kMG]?)B?", re.ASCII)
+_TIMES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+
+
+def disk_named(text: str) -> Disk:
+    """Find a class of devices, or make one from what it can do.
+
+    Parameters
+    ----------
+    text : str
+        One of `DISKS`, or ``BYTES_PER_S:IOPS`` or ``BYTES_PER_S:IOPS:RANDOM_IOPS``, the bytes with ``k``, ``M`` or
+        ``G`` for powers of 1000 (``10MB:415``), the IOPS in requests of 4 KiB.
+
+    Returns
+    -------
+    Disk
+        One that is described reads as it writes, its random requests are as dear as the others unless it is said
+        otherwise, and no head moves between streams; its latency target is that of an SSD.
+
+    Raises
+    ------
+    UserError
+        If it is neither; the message says what is wrong.
+
+    Examples
+    --------
+    >>> disk_named("10MB:415").read_bps
+    10000000
+    """
+    if text in DISKS:
+        return DISKS[text]
+    bytes_per_s, *iops = text.split(":")
+    if len(iops) not in (1, 2):
+        raise UserError(f"disk {text!r}: must be one of {', '.join(DISKS)}, or BYTES_PER_S:IOPS[:RANDOM_IOPS]")
+    found = _BYTES_PER_S.fullmatch(bytes_per_s)
+    bps = int(float(found[1]) * _TIMES[found[2]]) if found else 0
+    if bps < 1:
+        raise UserError(f"disk {text!r}: {bytes_per_s!r} is no number of bytes per second, as 10MB is")
+    for count in iops:
+        if not (count.isascii() and count.isdecimal() and int(count)):
+            raise UserError(f"disk {text!r}: {count!r} is no number of requests per second")
+    sequential, random = int(iops[0]), int(iops[-1])
+    if random > sequential:
+        raise UserError(
+            f"disk {text!r}: {random} random requests per second are more than {sequential} sequential ones"
+        )
+    return Disk(bps, sequential, random, bps, sequential, random, DISKS["SSD_DFL"].latency_target_s)
 
 
 def device_time(

@@ -1,7 +1,8 @@
 """How a host keeps containers from each other: what a request means in weights, caps and groups.
 
 A mode of isolation is a callable value that is given what the containers of one host request. Its result is for one
-resource, the CPU; the tank and the sea take it literally, with the flags that a mode names.
+resource, the CPU; the tank and the sea take it literally, with the flags that a mode names. The disk is shared without
+weights under every mode: ``--blkio-weight`` does something only where BFQ or io.cost is active on the device.
 """
 
 from __future__ import annotations
@@ -34,29 +35,49 @@ class Band(IntEnum):
 class Division(NamedTuple):
     """How the containers of one host divide its CPU.
 
+    What a container has here depends on itself alone, not on who else is on the host.
+
     Attributes
     ----------
     weights : ndarray of shape (n,)
-        Relative, among the siblings of the group.
+        Relative, among those in the same group, or at the top.
     caps : ndarray of shape (n,)
         Cores; ``inf`` for none.
-    root : Branch, optional
-        The groups, with the same weights and caps at the leaves; None where there is but one group.
+    groups : ndarray of int of shape (n,)
+        In which group each is, counted from 0; -1 at the top, where each group competes as one.
+    group_weights : tuple of float
+        How much each group weighs at the top.
     """
 
     weights: FloatArray
     caps: FloatArray
-    root: Branch | None = None
+    groups: IntArray
+    group_weights: tuple[float, ...] = ()
+
+    def tree(self) -> Branch:
+        """Give the host as a tree, with the weights and caps at its leaves."""
+        leaves = list(map(Leaf, range(len(self.weights)), self.weights.tolist(), self.caps.tolist()))
+        own = self.groups.tolist()
+        branches = [
+            Branch(tuple(leaf for leaf in leaves if own[leaf.container] == group), weight)
+            for group, weight in enumerate(self.group_weights)
+        ]
+        return Branch((*(leaf for leaf in leaves if own[leaf.container] < 0), *branches))
 
     def share(self, cores: float, demands: FloatArray) -> FloatArray:
         """Say what each container gets of so many cores, given what it would use; both of shape (n,)."""
-        if self.root is not None:
-            return waterfill_tree(cores, self.root, demands)
+        if self.group_weights:
+            return waterfill_tree(cores, self.tree(), demands)
         return waterfill(cores, demands, self.weights, self.caps)
 
 
-#: A mode: from requests in millicores and bands, both of shape (n,), to how the host is divided.
-Isolation = Callable[[IntArray, IntArray], Division]
+#: A mode: from requests in millicores, bands, and the cores that each would use at full speed, all of shape (n,), to
+#: how the host is divided.
+Isolation = Callable[[IntArray, IntArray, FloatArray], Division]
+
+
+def _uncapped(weights: FloatArray) -> Division:
+    return Division(weights, np.full(len(weights), np.inf), np.full(len(weights), -1))
 
 
 def cpu_shares(requests_milli: IntArray) -> IntArray:
@@ -126,11 +147,27 @@ def _weigher(mode: str, cgroup: str) -> Callable[[IntArray], IntArray]:
 
 @dataclass(frozen=True, slots=True)
 class Unmanaged:
-    """Containers as ``docker run`` starts them without flags: all equal (1024 shares), none capped."""
+    """No isolation: requests mean nothing to the kernel, and nothing is capped.
 
-    def __call__(self, requests_milli: IntArray, bands: IntArray) -> Division:
-        n = len(requests_milli)
-        return Division(np.ones(n), np.full(n, np.inf))
+    Parameters
+    ----------
+    per : str
+        ``thread``: nothing groups the threads of a container, and each thread has the same share, as in a time-sharing
+        class or on a host without a CPU controller: a runaway with 64 threads beside one with 1 gets 64 times as much.
+        A container has a thread for each core, or part of one, that it would use. ``container``: what ``docker run``
+        without flags gives, each container a cgroup of 1024 shares (``--cpu-shares=1024``, no ``--cpus``).
+    """
+
+    per: str = "thread"
+
+    def __post_init__(self) -> None:
+        if self.per not in ("thread", "container"):
+            raise UserError(f"none: per must be thread or container, not {self.per!r}")
+
+    def __call__(self, requests_milli: IntArray, bands: IntArray, cores: FloatArray) -> Division:
+        if self.per == "container":
+            return _uncapped(np.full(len(requests_milli), float(DEFAULT_SHARES)))
+        return _uncapped(np.maximum(np.ceil(cores), 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +186,8 @@ class Shares:
     def __post_init__(self) -> None:
         _weigher("shares", self.cgroup)
 
-    def __call__(self, requests_milli: IntArray, bands: IntArray) -> Division:
-        weights = CGROUPS[self.cgroup](cpu_shares(requests_milli)).astype(np.float64)
-        return Division(weights, np.full(len(weights), np.inf))
+    def __call__(self, requests_milli: IntArray, bands: IntArray, cores: FloatArray) -> Division:
+        return _uncapped(CGROUPS[self.cgroup](cpu_shares(requests_milli)).astype(np.float64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +208,9 @@ class Caps:
         if not self.times > 0:
             raise UserError("caps: times must be more than 0")
 
-    def __call__(self, requests_milli: IntArray, bands: IntArray) -> Division:
+    def __call__(self, requests_milli: IntArray, bands: IntArray, cores: FloatArray) -> Division:
         caps = np.where(requests_milli > 0, requests_milli * (self.times / 1000.0), np.inf)
-        return Division(np.ones(len(caps)), caps)
+        return Division(np.full(len(caps), float(DEFAULT_SHARES)), caps, np.full(len(caps), -1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,17 +233,12 @@ class Bands:
     def __post_init__(self) -> None:
         _weigher("bands", self.cgroup)
 
-    def __call__(self, requests_milli: IntArray, bands: IntArray) -> Division:
+    def __call__(self, requests_milli: IntArray, bands: IntArray, cores: FloatArray) -> Division:
         weigh = CGROUPS[self.cgroup]
         weights = weigh(cpu_shares(requests_milli)).astype(np.float64)
-        leaves = [Leaf(container, weight) for container, weight in enumerate(weights.tolist())]
-        sensitive = (bands >= Band.PRIORITY).tolist()
-        batch = Branch(
-            tuple(leaf for leaf in leaves if not sensitive[leaf.container]),
-            weight=float(weigh(np.array([FEWEST_SHARES]))[0]),
-        )
-        top = tuple(leaf for leaf in leaves if sensitive[leaf.container])
-        return Division(weights, np.full(len(weights), np.inf), Branch((*top, batch)))
+        groups = np.where(bands >= Band.PRIORITY, -1, 0)
+        least = float(weigh(np.array([FEWEST_SHARES]))[0])
+        return Division(weights, np.full(len(weights), np.inf), groups, (least,))
 
 
 #: The modes by the names the command line knows; their parameters are those of the class.

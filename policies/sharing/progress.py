@@ -1,4 +1,4 @@
-"""How fast containers advance that need several resources of one host at once."""
+"""How fast containers advance that need several resources of their host at once: on many hosts in one go."""
 
 from __future__ import annotations
 
@@ -7,8 +7,19 @@ from typing import NamedTuple
 import numpy as np
 
 from policies.arrays import BoolArray, FloatArray
-from policies.sharing.tree import Branch, Leaf
 from policies.sharing.waterfill import check, level
+
+#: After so many rounds levels that still move are taken as they are.
+ROUNDS = 100
+
+#: After so many a level goes but half of its way, since three or more may run in circles.
+WHOLE_STEPS = 8
+
+#: By how much levels may move in a round, and a used-up resource may be used otherwise than fully; relative.
+TOLERANCE = 1e-12
+
+#: What stands for weight 0: whoever has it gets nothing to speak of until all that have more have all they want.
+TINY_WEIGHT = 1e-100
 
 
 class Progress(NamedTuple):
@@ -16,9 +27,9 @@ class Progress(NamedTuple):
 
     Attributes
     ----------
-    rates : ndarray of shape (n_containers,)
+    rates : ndarray of shape (n,) or (n_hosts, n)
         Progress relative to that alone on the host, 0 to 1.
-    grants : ndarray of shape (n_resources, n_containers)
+    grants : ndarray of shape (n_resources, n) or (n_hosts, n_resources, n)
         What each uses of each resource meanwhile, in the units of its demand.
     """
 
@@ -30,262 +41,180 @@ def progress(
     capacity: FloatArray,
     demands: FloatArray,
     weights: FloatArray | float = 1.0,
-    caps: FloatArray | float = np.inf,
+    limits: FloatArray | float = 1.0,
 ) -> Progress:
-    r"""Say how fast containers advance if their rates are raised together until something stops each of them.
+    r"""Say how fast containers advance if every resource of their host is shared out on its own, as kernels do.
 
     Parameters
     ----------
-    capacity : ndarray of shape (n_resources,)
-        What the host has, finite: cores, device-seconds of disk per second, bytes per second of network.
-    demands : ndarray of shape (n_resources, n_containers)
-        What each container uses at full speed, finite, in the same units.
-    weights : float or ndarray of shape (n_containers,)
-        How fast the rates are raised, relative to each other, finite. Whoever has weight 0 advances only with what
-        those with weight leave, all of them alike. Weights that make it fair in amounts rather than in rates come from
-        `dominant_weights`.
-    caps : float or ndarray, broadcast against `demands`
-        The most that each may use of each resource: a quota, or as many cores as it has threads.
+    capacity : ndarray of shape (n_resources,) or (n_hosts, n_resources)
+        What a host has, finite: cores, device-seconds of disk per second, bytes per second of network.
+    demands : ndarray of shape (n_resources, n) or (n_hosts, n_resources, n)
+        What each container uses at full speed, finite, in the same units. A host may be padded with demands of 0.
+    weights : float or ndarray, broadcast against `demands`
+        What each is entitled to of each resource, relative to the others and finite: CPU shares, the weight of its
+        block I/O. Those of weight 0 get what nobody with weight wants (but for a part in :math:`10^{100}`).
+    limits : float or ndarray, broadcast against the rates
+        The most that a rate can be, 0 to 1: less than 1 for a quota below what a container needs, or for what
+        `policies.sharing.slowdown` says.
 
     Returns
     -------
     Progress
-        Rates and grants. A container that needs nothing advances at full speed.
+        Rates and grants. A container that needs nothing advances at its limit.
 
     Raises
     ------
     ValueError
-        If anything is negative or NaN, or anything but a cap infinite.
+        If anything is negative or NaN, or infinite, or a limit more than 1.
 
     Notes
     -----
-    All :math:`r_i / w_i` rise together. A container stops at its own limit (full speed, or a cap), or when a resource
-    that it uses, in whatever amount, is used up by :math:`\sum_i r_i a_{ij}`: weighted max-min fairness of the rates,
-    the model of SimGrid (Casanova et al., "Versatile, scalable, and accurate simulation of distributed applications and
-    platforms", JPDC 2014).
+    Container :math:`i` uses :math:`r_i a_{ij}` of resource :math:`j`, with :math:`a_{ij}` its demand and :math:`r_i`
+    its rate. A resource is used up, or its level :math:`t_j` is infinite, and
 
-    Between two resources that are used up the rates are :math:`\min(l_i, w_i t)` of a common level :math:`t`, so the
-    next one is found as in `waterfill`: there are at most as many steps as resources, each of
-    :math:`O(n \log n)` per resource, however many containers reach limits of their own.
+    .. math:: r_i = \min(l_i, \min_j t_j w_{ij} / a_{ij})
+
+    with :math:`l_i` the limit and :math:`w_{ij}` the weights. So whoever is short has a resource that is used up and of
+    which nobody has more by weight: bottleneck max fairness (Bonald and Roberts, "Multi-resource fairness: objectives,
+    algorithms and performance", SIGMETRICS 2015; theirs is without weights). On a single resource it is `waterfill`.
+
+    Max-min fairness of the rates, the usual model of SimGrid, and dominant resource fairness (Ghodsi et al., NSDI 2011)
+    raise all rates together and stop everybody who uses a resource, in whatever amount, as soon as it is used up. There
+    a container that reads, and needs a twentieth of a core, is slowed to a third and a half beside three that compute
+    on one core. A kernel runs it whenever it wakes up, since its fair share is a quarter of the core: here
+    it is not slowed. (For its parallel tasks SimGrid has a solver of bottleneck max fairness too.)
+
+    Where one resource is short at full speed, its level is the solution. Where several are, each level is found in turn
+    from what the others leave of the demands, and after each round the linear equations are solved of the levels at
+    which everybody is stopped by what stops it now; if that is indeed so at these levels, they are the solution.
+    Two levels approach it from one side each in any case, more have done so in all trials. If levels still move after
+    `ROUNDS` rounds, a last pass lowers rates until nothing is used beyond what there is. Where weights differ between
+    resources there can be more than one solution; that which is found has the first resource's level the lowest.
 
     It is fluid: a container overlaps its use of all resources perfectly, and pays for none by waiting for another.
+    Groups compete for the CPU in `policies.sharing.kernel.solve`, which is for one host.
 
     Examples
     --------
-    On one core and one disk, a container that computes does not disturb one that reads, unlike one of its kind:
+    On one core and one disk, a container that reads does not mind three that compute, nor they it much:
 
-    >>> progress(np.ones(2), np.array([[1.0, 0.0], [0.0, 1.0]])).rates
-    array([1., 1.])
-    >>> progress(np.ones(2), np.array([[1.0, 1.0], [0.0, 0.0]])).rates
-    array([0.5, 0.5])
+    >>> core_and_disk = np.array([[1.0, 1.0, 1.0, 0.05], [0.0, 0.0, 0.0, 0.9]])
+    >>> progress(np.ones(2), core_and_disk).rates.round(3)
+    array([0.317, 0.317, 0.317, 1.   ])
     """
-    there, needs, by_weight = _columns(capacity, demands, weights)
-    limits = _limits(needs, caps)
-    rates = np.zeros(needs.shape[1])
-    weighty = by_weight > 0
-    _raise_together(there, needs, by_weight, limits, weighty, rates)
-    if not weighty.all():
-        left = np.maximum(there - needs @ rates, 0.0)
-        _raise_together(left, needs, np.ones_like(by_weight), limits, ~weighty, rates)
-    return Progress(rates, needs * rates)
-
-
-def dominant_weights(capacity: FloatArray, demands: FloatArray, weights: FloatArray | float = 1.0) -> FloatArray:
-    r"""Give the weights with which `progress` is fair in amounts: whoever needs more at full speed does not get more.
-
-    Parameters
-    ----------
-    capacity : ndarray of shape (n_resources,)
-        What the host has.
-    demands : ndarray of shape (n_resources, n_containers)
-        What each container uses at full speed, in the same units.
-    weights : float or ndarray, broadcast against `demands`
-        What each is entitled to of each resource, relative to the others: CPU shares, the weight of its block I/O. One
-        row for all resources where they are alike.
-
-    Returns
-    -------
-    ndarray of shape (n_containers,)
-        :math:`1 / \max_j (a_{ij} / (c_j w_{ij}))`; 1 for a container that needs nothing, 0 for one of weight 0 in a
-        resource that it needs.
-
-    Raises
-    ------
-    ValueError
-        If anything is negative, NaN or infinite.
-
-    Notes
-    -----
-    With them the weighted dominant shares rise together: weighted dominant resource fairness (Ghodsi et al., "Dominant
-    resource fairness", NSDI 2011). On a single resource it is `waterfill`.
-
-    A kernel shares out each resource on its own, which gives a container more of a resource that it needs little of:
-    where one needs a core and another half of it and the whole disk, each would get half the core, and the second
-    advance at full speed. Here each advances at two thirds.
-
-    Examples
-    --------
-    Four threads and one on two cores, with equal shares: each gets a core.
-
-    >>> cores, threads = np.array([2.0]), np.array([[4.0, 1.0]])
-    >>> progress(cores, threads, dominant_weights(cores, threads)).grants
-    array([[1., 1.]])
-    """
-    there, needs, by_weight = _columns(capacity, demands, weights)
-    entitled = there[:, None] * np.broadcast_to(by_weight, needs.shape)
-    dominant = _dominant(needs, entitled)
-    return np.divide(1.0, dominant, out=np.ones_like(dominant), where=dominant > 0)
-
-
-def progress_tree(
-    capacity: FloatArray, root: Branch, demands: FloatArray, caps: FloatArray | float = np.inf
-) -> Progress:
-    r"""Say how fast containers advance whose groups compete as one.
-
-    Parameters
-    ----------
-    capacity : ndarray of shape (n_resources,)
-        What the host has, finite.
-    root : Branch
-        The host: every container stands in it at most once, and stands still if it does not. Nobody in it has a cap,
-        since that would be one of what?
-    demands : ndarray of shape (n_resources, n_containers)
-        What each container uses at full speed, finite, in the same units.
-    caps : float or ndarray, broadcast against `demands`
-        The most that each may use of each resource. A group that may use only so much of something is one more
-        resource, which its members need.
-
-    Returns
-    -------
-    Progress
-        Rates and grants.
-
-    Raises
-    ------
-    ValueError
-        As `progress` does, if a container stands in the tree twice, or if there is a cap in it.
-
-    Notes
-    -----
-    At each moment a group takes what its containers take that still rise, in proportion to their weights, and rises by
-    the resource of which it takes the largest share of the host, as fast as its weight among its siblings says. So a
-    group is a container whose demands change whenever one of its own stops: weighted hierarchical dominant resource
-    fairness as a fluid (Bhattacharya et al., "Hierarchical scheduling for diverse datacenter workloads", SoCC 2013).
-    Without groups it is `progress` with `dominant_weights`, on a single resource `waterfill_tree`. There is a step for
-    every container that stops, so a host without groups is better off with `progress`.
-
-    Examples
-    --------
-    A container that reads takes nothing from the one of its group that computes, which shares a core with a third:
-
-    >>> root = Branch((Branch((Leaf(0), Leaf(1))), Leaf(2)))
-    >>> progress_tree(np.ones(2), root, np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])).rates
-    array([0.5, 1. , 0.5])
-    """
-    there, needs, _ = _columns(capacity, demands, 1.0)
-    if root.capped:
-        raise ValueError("among several resources a tree has no caps")
-    dominant = _dominant(needs, np.broadcast_to(there[:, None], needs.shape))
-    in_tree = np.zeros(needs.shape[1], dtype=bool)
-    in_tree[root.containers()] = True
-    limits, left = _limits(needs, caps), there
-    rates = np.where(in_tree & (dominant == 0), limits, 0.0)
-    rising = in_tree & (dominant > 0) & (dominant < np.inf)
-    shares = np.divide(needs, there[:, None], out=np.zeros_like(needs), where=there[:, None] > 0)
-    while rising.any():
-        speeds = _speeds(root, rising, shares, dominant)
-        use = needs @ speeds
-        used_up = np.divide(left, use, out=np.full_like(left, np.inf), where=use > 0)
-        at_limit = np.divide(limits - rates, speeds, out=np.full_like(rates, np.inf), where=speeds > 0)
-        step = min(used_up.min(initial=np.inf), at_limit.min())
-        done = at_limit <= step
-        rates = np.where(done, limits, np.minimum(rates + speeds * step, limits))
-        left = np.maximum(left - use * step, 0.0)
-        rising &= ~(done | (needs[used_up <= step] > 0).any(axis=0))
-    return Progress(rates, needs * rates)
-
-
-def _speeds(root: Branch, rising: BoolArray, shares: FloatArray, dominant: FloatArray) -> FloatArray:
-    """Say how fast each rate rises, shape (n_containers,), relative to the others."""
-    speeds = np.zeros(len(rising))
-
-    def unit(member: Leaf | Branch) -> tuple[FloatArray, dict[int, float]] | None:
-        """Give the shares, and the rates that make them, with which a member rises to 1 of its largest share."""
-        if isinstance(member, Leaf):
-            place = member.container
-            return (shares[:, place] / dominant[place], {place: 1.0 / dominant[place]}) if rising[place] else None
-        inside = [(inner.weight, found) for inner in member.members if (found := unit(inner)) is not None]
-        if not inside:
-            return None
-        # Only where nobody with weight rises do those without, and then all alike.
-        if not any(weight for weight, _ in inside):
-            inside = [(1.0, found) for _, found in inside]
-        together = sum((weight * taken for weight, (taken, _) in inside), np.zeros(len(shares)))
-        largest = float(together.max())
-        rates = {place: weight / largest * rate for weight, (_, each) in inside for place, rate in each.items()}
-        return together / largest, rates
-
-    if (found := unit(root)) is not None:
-        for place, rate in found[1].items():
-            speeds[place] = rate
-    return speeds
-
-
-def _dominant(demands: FloatArray, entitled: FloatArray) -> FloatArray:
-    """Give the largest part of what each is entitled to that it needs at full speed, shape (n_containers,)."""
-    # Whoever is entitled to nothing of what it needs is stopped by it: it is as if it needed infinitely much.
-    parts = np.divide(demands, entitled, out=np.where(demands > 0, np.inf, 0.0), where=entitled > 0)
-    largest: FloatArray = parts.max(axis=0, initial=0.0)
-    return largest
-
-
-def _columns(
-    capacity: FloatArray, demands: FloatArray, weights: FloatArray | float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    there, needs = np.asarray(capacity, dtype=np.float64), np.asarray(demands, dtype=np.float64)
-    by_weight = np.asarray(weights, dtype=np.float64)
-    if by_weight.ndim == 0:
-        by_weight = np.full(needs.shape[1], float(by_weight))
+    needs, there = np.asarray(demands, dtype=np.float64), np.asarray(capacity, dtype=np.float64)
+    by_weight = np.broadcast_to(np.asarray(weights, dtype=np.float64), needs.shape)
     check(there, needs, by_weight)
-    if np.inf in needs:
+    if needs.max(initial=0.0) == np.inf:
         raise ValueError("what a container uses at full speed must be finite")
-    return there, needs, by_weight
+    most = np.asarray(limits, dtype=np.float64)
+    if not (most.min(initial=0.0) >= 0.0 and most.max(initial=1.0) <= 1.0):
+        raise ValueError("limits must be within 0 and 1")
+    many = needs if needs.ndim == 3 else needs[None]
+    hosts, resources, n = many.shape
+    rates = np.array(np.broadcast_to(most, (hosts, n)))
+    there = np.broadcast_to(there, (hosts, resources))
+    by_weight = by_weight.reshape(many.shape)
+    if not by_weight.all():
+        by_weight = np.where(by_weight > 0, by_weight, TINY_WEIGHT)
+    short = (many @ rates[:, :, None])[:, :, 0] > there
+    how_many = short.sum(axis=1)
+    # What needs nothing of a resource has no pace there: 0 times infinity is not a number, which `fmin` passes over.
+    with np.errstate(invalid="ignore"):
+        if (rows := np.flatnonzero(how_many == 1)).size:
+            of = short[rows].argmax(axis=1)
+            rates[rows] = _lowered(rates[rows], there[rows, of], many[rows, of], by_weight[rows, of])
+        if (rows := np.flatnonzero(how_many > 1)).size:
+            rates[rows] = _coupled(there[rows], many[rows], by_weight[rows], rates[rows])
+    rates = rates if needs.ndim == 3 else rates[0]
+    return Progress(rates, needs * rates[..., None, :])
 
 
-def _limits(demands: FloatArray, caps: FloatArray | float) -> FloatArray:
-    """Give the rate at which each container reaches full speed or its first cap, shape (n_containers,)."""
-    if isinstance(caps, float) and caps == np.inf:
-        return np.ones(demands.shape[1])
-    if not (np.asarray(caps) >= 0).all():
-        raise ValueError("caps must be numbers and not negative")
-    at_cap = np.divide(np.broadcast_to(caps, demands.shape), demands, out=np.ones_like(demands), where=demands > 0)
-    limits: FloatArray = at_cap.min(axis=0, initial=1.0)
-    return limits
+def _levels(capacity: FloatArray, needs: FloatArray, weights: FloatArray, rates: FloatArray) -> FloatArray:
+    """Say at which level one resource of each host is used up, shape (n_hosts,), by containers no faster than this."""
+    want = needs * rates
+    full_at = want / weights
+    order = full_at.argsort(axis=1)
+    order += np.arange(0, want.size, want.shape[1])[:, None]
+    # Who wants nothing takes nothing, however little is its weight.
+    return level(capacity, full_at.take(order), want.take(order), weights.take(order))
 
 
-def _raise_together(
-    capacity: FloatArray,
-    demands: FloatArray,
-    weights: FloatArray,
-    limits: FloatArray,
-    rising: BoolArray,
-    rates: FloatArray,
-) -> None:
-    """Write into `rates` where those that are `rising` stop: a resource is used up, then the next, until none is."""
-    ordered = np.flatnonzero(rising)
-    full_at = limits[ordered] / weights[ordered]
-    order = full_at.argsort()
-    ordered, full_at = ordered[order], full_at[order]
-    left, reached = capacity, 0.0
-    while ordered.size:
-        needs, paces, most = demands[:, ordered], weights[ordered], limits[ordered]
-        levels = level(left, full_at, needs * most, needs * paces)
-        # Two resources that are used up at once differ by rounding; what rises never falls again.
-        reached = max(reached, float(levels.min(initial=np.inf)))
-        arrived = np.minimum(most, paces * reached)
-        rates[ordered] = arrived
-        if reached == np.inf:
-            return
-        stopped = (needs[levels <= reached] > 0).any(axis=0)
-        left = np.maximum(left - needs[:, stopped] @ arrived[stopped], 0.0)
-        ordered, full_at = ordered[~stopped], full_at[~stopped]
+def _paces(needs: FloatArray, weights: FloatArray) -> FloatArray:
+    """Give the rate for each unit of the level; ``inf`` for who needs nothing."""
+    return np.divide(weights, needs, out=np.full_like(needs, np.inf), where=needs > 0)
+
+
+def _lowered(rates: FloatArray, capacity: FloatArray, needs: FloatArray, weights: FloatArray) -> FloatArray:
+    """Lower rates, shape (n_hosts, n), until one resource of each host is not over-subscribed."""
+    levels = _levels(capacity, needs, weights, rates)
+    lowered: FloatArray = np.fmin(rates, levels[:, None] * _paces(needs, weights))
+    return lowered
+
+
+def _coupled(capacity: FloatArray, needs: FloatArray, weights: FloatArray, limits: FloatArray) -> FloatArray:
+    """Give the rates, shape (n_hosts, n), where several resources are short; see `progress`."""
+    # As shares of the host the resources are comparable.
+    parts = np.where(capacity > 0, capacity, 1.0)[:, :, None]
+    needs, weights, capacity = needs / parts, weights / parts, np.where(capacity > 0, 1.0, 0.0)
+    resources = capacity.shape[1]
+    rates, paces = np.empty_like(limits), _paces(needs, weights)
+    levels = np.full_like(capacity, np.inf)
+    rows = np.arange(len(capacity))
+    for round_ in range(ROUNDS):
+        before = levels.copy()
+        for resource in range(resources):
+            others = np.delete(levels[:, :, None] * paces, resource, axis=1)
+            most = np.fmin(limits, np.fmin.reduce(others, axis=1, initial=np.inf))
+            levels[:, resource] = _levels(capacity[:, resource], needs[:, resource], weights[:, resource], most)
+        if round_ >= WHOLE_STEPS:
+            levels = (np.minimum(levels, 3.0 * before) + np.minimum(before, 3.0 * levels)) / 2.0
+        now, exact = _exact(capacity, needs, paces, limits, levels)
+        moved = ~((levels == before) | (np.abs(levels - before) <= TOLERANCE * np.minimum(levels, before))).all(axis=1)
+        rates[rows] = now
+        on = moved & ~exact
+        if not on.any():
+            return rates
+        rows = rows[on]
+        capacity, needs, weights, paces = capacity[on], needs[on], weights[on], paces[on]
+        limits, levels = limits[on], levels[on]
+    last = rates[rows]
+    for resource in range(resources):
+        last = _lowered(last, capacity[:, resource], needs[:, resource], weights[:, resource])
+    rates[rows] = last
+    return rates
+
+
+def _exact(
+    capacity: FloatArray, needs: FloatArray, paces: FloatArray, limits: FloatArray, levels: FloatArray
+) -> tuple[FloatArray, BoolArray]:
+    """Solve for the levels at which each container is stopped by what stops it now.
+
+    Returns
+    -------
+    rates : ndarray of shape (n_hosts, n)
+        At these levels where they are a solution, else at those given.
+    exact : ndarray of shape (n_hosts,)
+        Where they are.
+    """
+    resources = capacity.shape[1]
+    reached = levels[:, :, None] * paces
+    rates = np.fmin(limits, np.fmin.reduce(reached, axis=1))
+    stopped_by = np.where(np.isnan(reached), np.inf, reached).argmin(axis=1)
+    free = rates >= limits
+    mine = (stopped_by[:, None, :] == np.arange(resources)[:, None]) & ~free[:, None, :]
+    stops = mine.any(axis=2)
+    equations = needs @ np.where(mine, paces, 0.0).swapaxes(1, 2)
+    right = capacity - (needs @ np.where(free, limits, 0.0)[:, :, None])[:, :, 0]
+    # A level that stops nobody has an equation of its own, which does not matter.
+    equations = np.where(stops[:, :, None], equations, np.eye(resources))
+    solvable = np.linalg.det(equations) != 0
+    equations[~solvable] = np.eye(resources)
+    solved = np.linalg.solve(equations, right[:, :, None])[:, :, 0]
+    at = np.where(stops, solved, np.inf)
+    found = np.fmin(limits, np.fmin.reduce(at[:, :, None] * paces, axis=1))
+    used = (needs @ found[:, :, None])[:, :, 0]
+    right_used = (used <= capacity * (1 + TOLERANCE)) & (~stops | (used >= capacity * (1 - TOLERANCE)))
+    exact = solvable & (at >= 0).all(axis=1) & right_used.all(axis=1)
+    return np.where(exact[:, None], found, rates), exact

@@ -1,6 +1,8 @@
-"""What sharing a host costs: by the rates, and by what no share can see."""
+"""What sharing a host costs: by the rates, and by what no share can see (caches, switches, waiting to run)."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -61,6 +63,86 @@ def interference(
         raise ValueError("sensitivity, switching and per_neighbour must be numbers and not negative")
     minds, switches, costs = terms
     return np.asarray(1.0 / (1.0 + costs * neighbours * minds + switches))
+
+
+def wake_up_limit(
+    requests_per_s: float | FloatArray, competitors: float | FloatArray, wake_up_s: float = 0.0
+) -> float | FloatArray:
+    r"""Say how fast a container can advance at most that waits for the CPU once per request.
+
+    Parameters
+    ----------
+    requests_per_s : float or ndarray
+        How many requests it issues alone, one after the other, per second; not negative.
+    competitors : float or ndarray
+        How many other threads per core want to run, not negative; 0 where there are cores left for it.
+    wake_up_s : float
+        How long it waits for each of them, in seconds: `WAKE_UP_S`, or 0, the default, for a kernel that runs at once
+        whoever wakes up.
+
+    Returns
+    -------
+    float or ndarray
+        A limit of its rate, more than 0 and at most 1.
+
+    Notes
+    -----
+    :math:`1 / (1 + q w k)` with :math:`q` requests, :math:`k` competitors and :math:`w` seconds. The shares do not see
+    that wait: a container that reads uses far less of the CPU than its share, but others run when its data arrive.
+
+    Examples
+    --------
+    >>> wake_up_limit(100.0, 2.0, wake_up_s=0.005)
+    0.5
+    """
+    return 1.0 / (1.0 + requests_per_s * wake_up_s * competitors)
+
+
+def fitted_wake_up_s(request_s: float, slowdowns: Sequence[float]) -> float:
+    r"""Fit the wait of `wake_up_limit` to measured slowdowns.
+
+    Parameters
+    ----------
+    request_s : float
+        How long a request takes alone, in seconds.
+    slowdowns : sequence of float
+        How much longer the same requests took beside 1, 2, 3 and so on CPU-bound containers on one core.
+
+    Returns
+    -------
+    float
+        Seconds per request and competitor.
+
+    Notes
+    -----
+    Least squares of :math:`y_k = 1 + w k / s`, with :math:`s` the time of a request alone.
+
+    Examples
+    --------
+    What was measured for `WAKE_UP_S`, in milliseconds, and by how much the slowdowns differ from those of the fit:
+
+    >>> wake_up_s = fitted_wake_up_s(REQUEST_S, SLOWED)
+    >>> round(wake_up_s * 1000, 2)
+    1.81
+    >>> [round(y - 1 / wake_up_limit(1 / REQUEST_S, k, wake_up_s), 2) for k, y in enumerate(SLOWED, 1)]
+    [0.04, -0.04, 0.02]
+    """
+    beside = range(1, len(slowdowns) + 1)
+    slope = sum(k * (y - 1.0) for k, y in zip(beside, slowdowns, strict=True)) / sum(k * k for k in beside)
+    return slope * request_s
+
+
+#: A container that writes 24 MiB in direct requests of 64 KiB took 3.45 s alone, on a device of 10 MB/s and 500
+#: requests/s that serves first come, first served (8.55 ms a request if nothing else took time) ...
+REQUEST_S = 3.45 / (24 * 1024 / 64)
+
+#: ... and one of its kind so many times longer beside 1, 2 and 3 CPU-bound containers on the same core (Docker 20.10,
+#: Linux 6.18; each was measured once).
+SLOWED = (1.24, 1.36, 1.62)
+
+#: What a request waits for each thread that competes for its core, in seconds: a value of one machine, to be measured
+#: again on another.
+WAKE_UP_S = fitted_wake_up_s(REQUEST_S, SLOWED)
 
 
 def slowdown(rates: FloatArray, factor: FloatArray | float = 1.0) -> FloatArray:

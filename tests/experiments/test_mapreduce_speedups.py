@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from experiments.measures.metrics import Metrics
-from policies.log import Log
+from policies.log import Levels, Log
 from policies.placement import Placer
 from policies.placement.choosers import RandomFirstFit
 from policies.requests import Group, Job, MapReduce, Resources, Task
@@ -49,7 +49,7 @@ def workload(seed):
 
 
 def measured(sizing, seed=1):
-    metrics = Metrics(("cpu", "memory"))
+    metrics = Metrics(Levels(("cpu_allocated", "memory_allocated")))
     tank = Tank(
         uniform(HOSTS, CORES, MEMORY), ARCHITECTURES["shared-state"](), Settings(sizing=sizing),
         lambda name: Placer(RandomFirstFit(stream(seed, "placement", name))), Log([metrics]),

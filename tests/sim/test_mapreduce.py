@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from experiments.measures.metrics import Metrics
 from policies.cell import Commit, Conflict
-from policies.log import Event, Log
+from policies.log import Event, Levels, Log
 from policies.placement import Placer
 from policies.placement.choosers import RandomFirstFit
 from policies.requests import Group, Job, MapReduce, Resources, Task
@@ -31,7 +31,7 @@ def arrival(name, at, tasks=1, run_s=12.0, program=None, workload="batch"):
 
 def replay(arrivals, sizing, architecture="monolithic", n=1, cores=8, events=(), until_s=None, **chosen):
     rows = []
-    metrics = Metrics(("cpu", "memory"))
+    metrics = Metrics(Levels(("cpu_allocated", "memory_allocated")))
     chosen.setdefault("decision_time", DecisionTime(1.0, 0.0))
     made = ARCHITECTURES[architecture]() if isinstance(architecture, str) else architecture
     tank = Tank(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from experiments.measures.metrics import Metrics
 from policies.cell import Commit, Conflict
 from policies.errors import UserError
-from policies.log import Event, Log
+from policies.log import Event, Levels, Log
 from policies.placement import Placer, scores
 from policies.placement.choosers import RandomFirstFit
 from policies.requests import Group, Job, Resources, Task
@@ -40,7 +40,7 @@ def replay(
     architecture, arrivals, n=2, host_cores=4, events=(), prefill=(), until_s=None, restart=True,
     placer=lambda name: Placer(scores.first_fit), **settings,
 ):  # fmt: skip
-    rows, metrics = [], Metrics(("cpu", "memory"))
+    rows, metrics = [], Metrics(Levels(("cpu_allocated", "memory_allocated")))
     settings.setdefault("decision_time", DecisionTime(1.0, 0.0))
     capacity = np.array([[1000 * host_cores] * n, [1000] * n, *[[0] * n] * 3])
     tank = Tank(

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.sharing import DISKS, device_time, interleaved
+from policies.errors import UserError
+from policies.sharing import DISKS, device_time, disk_named, interleaved
 
 KIB = 1024
 HDD = DISKS["HDD"]
@@ -96,6 +97,46 @@ def test_128_kib_streams_lose_4_6_times_on_a_hard_disk_as_soon_as_there_are_two(
 @pytest.mark.parametrize("name", ["SSD_QD1", "SSD_DFL", "SSD_FAST"])
 def test_streams_that_interleave_lose_nothing_on_an_ssd(name):
     np.testing.assert_array_equal(interleaved(np.array([0.0, 0.3, 1.0]), 10, DISKS[name]), [0.0, 0.3, 1.0])
+
+
+@pytest.mark.parametrize(("size", "per_s"), [(4 * KIB, 415), (64 * KIB, 1 / (1 / 500 + 64 * KIB / 10e6))])
+def test_a_device_that_takes_2_ms_and_the_bytes_for_each_request_is_described_by_its_requests_of_4_kib(size, per_s):
+    disk = disk_named("10MB:415")
+
+    for random in (0.0, 1.0):
+        assert 1 / (size * reads_s(size, random, disk)) == pytest.approx(per_s, rel=1e-3)
+        assert 1 / float(device_time(0.0, size, size, random, disk)) == pytest.approx(per_s, rel=1e-3)
+
+
+def test_a_device_has_the_name_of_a_class_or_says_what_it_can_do():
+    for name, disk in DISKS.items():
+        assert disk_named(name) is disk
+    assert (
+        disk_named("10M:415") == disk_named("10000k:415:415") == disk_named("0.01GB:415") == disk_named("10000000:415")
+    )
+    described = disk_named("178MB:40000:370")
+    assert (described.read_seq_iops, described.read_rand_iops, described.write_rand_iops) == (40_000, 370, 370)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("FLOPPY", "must be one of HDD, SSD_QD1, SSD_DFL, SSD_FAST, or BYTES"),
+        ("10MB:1:1:1", "must be one of"),
+        ("10MiB:415", "'10MiB' is no number of bytes"),
+        ("-1:415", "'-1' is no number of bytes"),
+        ("0:415", "'0' is no number of bytes"),
+        ("10MB:fast", "'fast' is no number of requests"),
+        ("10MB:0", "'0' is no number of requests"),
+        ("10MB:415:", "'' is no number of requests"),
+        ("10MB:415:500", "500 random requests per second are more than 415"),
+    ],
+)
+def test_a_device_that_there_cannot_be_is_the_users_error(text, named):
+    with pytest.raises(UserError, match=named) as error:
+        disk_named(text)
+
+    assert f"disk {text!r}" in str(error.value)
 
 
 @pytest.mark.parametrize(

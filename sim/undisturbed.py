@@ -1,0 +1,75 @@
+"""Containers that have their hosts to themselves: each runs for as long as the trace says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import simpy
+
+from policies.arrays import FloatArray
+from sim.containers import Running
+from traces.trace import OPEN_ENDED
+
+
+class Undisturbed:
+    """Lets containers run on hosts that are not shared: what started together ends together, wherever it is.
+
+    Parameters
+    ----------
+    env : simpy.Environment
+        The clock.
+    n_hosts : int
+        How many hosts there are.
+    finished : callable
+        Told of containers that came to their end, and how long they take alone, in seconds.
+
+    Attributes
+    ----------
+    will_end : int
+        How many of what was started has an end to come.
+    """
+
+    #: What is known to be used beyond what is allocated: nothing.
+    names: tuple[str, ...] = ()
+
+    def __init__(self, env: simpy.Environment, n_hosts: int, finished: Callable[[Running, float], None]) -> None:
+        self._env, self._finished = env, finished
+        self._nothing = np.zeros((0, n_hosts))
+        self.will_end = 0
+
+    def parts(self, running: Running) -> Sequence[Running]:
+        """Give what ends together."""
+        return (running,)
+
+    def start(self, running: Running) -> None:
+        """Let containers run."""
+        if running.run_s != OPEN_ENDED:
+            self.will_end += 1
+            self._env.timeout(running.run_s, running).callbacks.append(self._end)
+
+    def _end(self, event: simpy.Event) -> None:
+        running: Running = event.value  # type: ignore[assignment]
+        self.will_end -= 1
+        self._finished(running, running.run_s)
+
+    def cut(self, running: Running, left: int) -> None:
+        """Let some containers leave before their end: those that stay do not notice."""
+
+    def overflow(self) -> Sequence[tuple[Running, int, bool]]:
+        """Say who must end for want of memory: nobody, since nobody uses more than it was given."""
+        return ()
+
+    def set_host(self, number: int, *, alive: bool, capacity: Sequence[int] | None) -> None:
+        """Let a host join, leave or change its size."""
+
+    def levels(self) -> tuple[float, ...]:
+        """Give what is used of the cell."""
+        return ()
+
+    def load(self) -> FloatArray:
+        """Give what is used of each host, shape (0, n_hosts)."""
+        return self._nothing
+
+    def check(self) -> None:
+        """Assert that nothing is amiss."""
