@@ -12,10 +12,16 @@ from typing import NamedTuple
 import numpy as np
 
 from policies.arrays import BoolArray, FloatArray, IntArray
+from policies.errors import UserError
 from policies.requests import ALWAYS, RESOURCES, Resources, Task
-from policies.sharing import Disk
+from policies.sharing import Disk, disk_named
 from traces.labels import read_labels
 from traces.units import GPU_MILLI, MILLI
+
+#: A disk in the books: one device-second per second.
+DEVICE_MICRO = 1_000_000
+
+_DISK, _NET = RESOURCES.index("disk"), RESOURCES.index("net")
 
 
 class HostEvent(NamedTuple):
@@ -45,6 +51,8 @@ class Hosts:
     attributes : sequence of mapping
         What each host is like at time 0, or when it first joins: attributes (labels) and their values. Empty where
         nothing is known of any host.
+    disks : sequence of Disk or None
+        What kind of disk each host has. Empty where nothing is known of any host.
     """
 
     names: Sequence[str]
@@ -58,22 +66,32 @@ class Hosts:
         return len(self.names)
 
     def with_rates(self, disk: Disk | None, net_bps: int | None) -> Hosts:
-        """Give those that have no disk or network of their own these, and both their place in the books."""
+        """Give those that have no disk or network of their own these, and both their place in the books.
+
+        Parameters
+        ----------
+        disk : Disk, optional
+            None leaves such hosts without: they hold nothing that uses a disk.
+        net_bps : int, optional
+            Bytes per second; None likewise.
+        """
         disks = [own or disk for own in self.disks or [None] * len(self)]
-        rows = RESOURCES.index("disk"), RESOURCES.index("net")
         capacity = self.capacity.copy()
-        capacity[rows[0]] = [DEVICE_MICRO if one else 0 for one in disks]
-        capacity[rows[1]] = np.where(capacity[rows[1]] > 0, capacity[rows[1]], net_bps or 0)
-        return self._with(capacity, disks)
+        capacity[_DISK] = [DEVICE_MICRO if one else 0 for one in disks]
+        capacity[_NET] = np.where(capacity[_NET] > 0, capacity[_NET], net_bps or 0)
+        return self._with(capacity, disks if any(disks) else ())
 
     def without_rates(self) -> Hosts:
-        """Give the same hosts without disks and networks."""
+        """Give the same hosts without disks and networks, for which the books then have no columns."""
+        if not self.disks and not self._sizes[[_DISK, _NET]].any():
+            return self
         capacity = self.capacity.copy()
-        capacity[[RESOURCES.index("disk"), RESOURCES.index("net")]] = 0
+        capacity[[_DISK, _NET]] = 0
         return self._with(capacity, ())
 
     def _with(self, capacity: IntArray, disks: Sequence[Disk | None]) -> Hosts:
-        disk, net = (capacity[RESOURCES.index(name)].tolist() for name in ("disk", "net"))
+        # No host changes its disk or its network when its size changes.
+        disk, net = capacity[_DISK].tolist(), capacity[_NET].tolist()
         events = [
             event
             if event.capacity is None
@@ -158,20 +176,18 @@ def range_names(n: int) -> list[str]:
     return [f"host-{number}" for number in range(n)]
 
 
-#: A disk in the books: one device-second per second.
-DEVICE_MICRO = 1_000_000
-
 #: More than any machine has of anything, in the whole numbers of the books; keeps sums over hosts within 64 bits.
 TOO_MUCH = 2**47
 
 #: Columns of a host file that the tank does not model yet; they may stand there and are named in a note.
-LATER_COLUMNS = ("disk_class", "net_bps", "images")
+LATER_COLUMNS = ("images",)
 
 
 def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
     """Read a host file, CSV or Parquet.
 
-    Columns: ``host, cpus, memory_bytes`` and optionally ``gpus, joins_s, leaves_s, labels`` and `LATER_COLUMNS`.
+    Columns: ``host, cpus, memory_bytes`` and optionally ``gpus, joins_s, leaves_s, labels, disk_class, net_bps`` and
+    `LATER_COLUMNS`.
 
     Returns
     -------
@@ -183,7 +199,10 @@ def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
     UserError
         Naming the file and the column or row.
     """
-    known = ("host", "cpus", "memory_bytes", "gpus", "joins_s", "leaves_s", "labels", *LATER_COLUMNS)
+    known = (
+        "host", "cpus", "memory_bytes", "gpus", "joins_s", "leaves_s", "labels", "disk_class", "net_bps",
+        *LATER_COLUMNS,
+    )  # fmt: skip
     from traces import tables  # only where there is a file: Arrow costs a tenth of a start-up
 
     table = tables.read_whole(path, required=known[:3], optional=known[3:])
@@ -194,11 +213,12 @@ def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
         "gpus": table.number("gpus", missing=0.0),
         "joins_s": table.number("joins_s", missing=0.0),
         "leaves_s": table.number("leaves_s", missing=np.inf),
+        "net_bps": table.number("net_bps", missing=0.0),
     }
-    for name in ("cpus", "memory_bytes", "gpus", "joins_s"):
+    for name in ("cpus", "memory_bytes", "gpus", "joins_s", "net_bps"):
         values = columns[name]
         table.mark(~(np.isfinite(values) & (values >= 0)), f"{name} must be 0 or more", values)
-    for name, per_unit in (("cpus", MILLI), ("memory_bytes", 1), ("gpus", GPU_MILLI)):
+    for name, per_unit in (("cpus", MILLI), ("memory_bytes", 1), ("gpus", GPU_MILLI), ("net_bps", 1)):
         table.mark(columns[name] >= TOO_MUCH / per_unit, f"{name} is more than any machine has", columns[name])
     joins, leaves = columns["joins_s"], columns["leaves_s"]
     table.mark(~(leaves > joins), "leaves_s must be later than joins_s", leaves)
@@ -212,10 +232,18 @@ def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
             attributes.append(read_labels(text))
         except ValueError as error:
             table.bad.setdefault(row, (str(error), text))
+    disks: list[Disk | None] = []
+    for row, text in enumerate(table.text("disk_class")):
+        try:
+            disks.append(disk_named(text) if text else None)
+        except UserError as error:
+            table.bad.setdefault(row, (str(error), ""))
     table.refuse()
     events = [HostEvent(float(t), host, True) for host, t in enumerate(joins) if t > 0]
     events += [HostEvent(float(t), host, False) for host, t in enumerate(leaves) if t < np.inf]
     capacity = sizes(columns["cpus"] * MILLI, columns["memory_bytes"], columns["gpus"] * GPU_MILLI)
-    hosts = Hosts(names, capacity, joins <= 0, sorted(events), attributes)
+    capacity[_NET] = np.rint(columns["net_bps"])
+    capacity[_DISK] = [DEVICE_MICRO if disk else 0 for disk in disks]
+    hosts = Hosts(names, capacity, joins <= 0, sorted(events), attributes, disks if any(disks) else ())
     notes = [f"{path}: column {name} is not modelled yet" for name in LATER_COLUMNS if table.has(name)]
     return hosts, notes

@@ -53,6 +53,10 @@ class Batch:
         """Say whether the table has the column."""
         return name in self.columns
 
+    def filled(self, name: str) -> bool:
+        """Say whether the table has the column, and anything in it here."""
+        return name in self.columns and self.columns[name].null_count < len(self)
+
     def text(self, name: str, missing: str = "") -> list[str]:
         """Give a column as strings, `missing` where it is empty."""
         if name not in self.columns:

@@ -57,5 +57,7 @@ def generate(spec: str, seed: int, out: Path) -> None:
     from traces.rejects import Rejects
     from traces.write import write_native
 
-    rows = write_native(open_trace(f"generated:{spec}", Rejects(), seed).arrivals(), out)
-    click.echo(f"{out}: {rows} rows")
+    written = write_native(open_trace(f"generated:{spec}", Rejects(), seed).arrivals(), out)
+    click.echo(f"{out}: {written.rows} rows")
+    if written.averaged:
+        click.echo(f"  note: in {written.averaged} of them what is used in phases became its mean over time")

@@ -25,7 +25,7 @@ def arrival(name, at, tasks=1, run_s=10.0, workload="batch", task=CORE):
 def replay(architecture: Architecture, arrivals, n=2, cores=4, events=(), until_s=None, **settings):
     rows = []
     settings.setdefault("decision_time", DecisionTime(1.0, 0.0))
-    capacity = np.array([[1000 * cores] * n, [1000] * n, [0] * n])
+    capacity = np.array([[1000 * cores] * n, [1000] * n, *[[0] * n] * 3])
     tank = Tank(
         Hosts([f"h{i}" for i in range(n)], capacity, np.ones(n, dtype=bool), events),
         architecture,

@@ -36,7 +36,10 @@ def replay(arrivals, sizing, architecture="monolithic", n=1, cores=8, events=(),
     made = ARCHITECTURES[architecture]() if isinstance(architecture, str) else architecture
     tank = Tank(
         Hosts(
-            [f"h{i}" for i in range(n)], np.array([[1000 * cores] * n, [1000] * n, [0] * n]), np.ones(n, bool), events
+            [f"h{i}" for i in range(n)],
+            np.array([[1000 * cores] * n, [1000] * n, *[[0] * n] * 3]),
+            np.ones(n, bool),
+            events,
         ),
         made,
         Settings(sizing=sizing, **chosen),
@@ -212,7 +215,7 @@ def test_extra_workers_come_once_end_together_and_do_all_the_work(drawn, sizing,
         schedulers={"batch": 2}, decision_time=DecisionTime(0.3, 0.1), patience=Patience(fruitless=5, attempts=9),
     )  # fmt: skip
     extra = 0
-    for job, (as_requested_s,) in arrivals:
+    for job, (as_requested_s,), *_ in arrivals:
         first, killed, finished, given_up = (
             [row for row in of(rows, event, job.id) if not row.again]
             for event in (Event.STARTED, Event.KILLED, Event.FINISHED, Event.ABANDONED)

@@ -28,7 +28,7 @@ def hosts(*labels, events=(), cores=4):
     n = len(labels)
     return Hosts(
         [f"h{i}" for i in range(n)],
-        np.array([[1000 * cores] * n, [1000] * n, [0] * n]),
+        np.array([[1000 * cores] * n, [1000] * n, *[[0] * n] * 3]),
         np.ones(n, dtype=bool),
         events,
         labels,

@@ -42,7 +42,7 @@ def replay(
 ):  # fmt: skip
     rows, metrics = [], Metrics(Levels(("cpu_allocated", "memory_allocated")))
     settings.setdefault("decision_time", DecisionTime(1.0, 0.0))
-    capacity = np.array([[1000 * host_cores] * n, [1000] * n, [0] * n])
+    capacity = np.array([[1000 * host_cores] * n, [1000] * n, *[[0] * n] * 3])
     tank = Tank(
         Hosts([f"h{i}" for i in range(n)], capacity, np.ones(n, dtype=bool), events),
         architecture,
@@ -137,7 +137,7 @@ def test_a_job_evicted_may_evict_in_turn():
         arrival("b", 2.0, tasks=4, priority=1, run_s=100.0),
         arrival("big", 4.0, priority=2, n=5, run_s=100.0),
     ]
-    capacity = np.array([[4000, 5000], [100, 100], [0, 0]])
+    capacity = np.array([[4000, 5000], [100, 100], *[[0, 0]] * 3])
     rows = []
     tank = Tank(
         Hosts(["small", "large"], capacity, np.ones(2, dtype=bool)), shared_state(preempt=True),
@@ -275,7 +275,7 @@ def test_whoever_is_evicted_made_room_for_a_higher_priority_and_comes_back(drawn
             if other.t_s == row.t_s and priority[other.job] >= priority[row.job] + gap
         ]  # fmt: skip
         assert set(row.where[0].tolist()) <= {host for other in above for host in other.where[0].tolist()}
-    for job, (run_s,) in arrivals:
+    for job, (run_s,), *_ in arrivals:
         submitted, started, killed, preempted, finished, given_up = (
             sum(row.tasks for row in of(rows, event, job.id))
             for event in (

@@ -40,7 +40,7 @@ def replay(
     if queue == "backfill":
         given.setdefault("commit", Commit.GANG)
     given.setdefault("decision_time", INSTANT)
-    capacity = np.array([[1000 * cores] * n, [1000] * n, [0] * n])
+    capacity = np.array([[1000 * cores] * n, [1000] * n, *[[0] * n] * 3])
     tank = Tank(
         Hosts([f"h{i}" for i in range(n)], capacity, np.ones(n, bool) if alive is None else np.array(alive), events),
         ARCHITECTURES[architecture](),
@@ -307,7 +307,7 @@ def test_a_policy_that_does_not_place_what_fits_keeps_the_job_at_the_head_until_
 def test_each_partition_promises_its_own_hosts():
     long, head, late, short = TEXTBOOK
     others = [Arrival(Job(f"s-{job.id}", job.submit_s, "service", job.groups, estimate_s=job.estimate_s), run_s)
-              for job, run_s in TEXTBOOK]  # fmt: skip
+              for job, run_s, *_ in TEXTBOOK]  # fmt: skip
     both = sorted([long, head, late, short, *others], key=lambda arrival: arrival.job.submit_s)
     begun = starts(replay(both, "backfill", n=2, architecture="partitioned"))
 
@@ -509,7 +509,7 @@ def test_with_room_for_all_nobody_overtakes_his_own_and_no_discipline_leaves_a_s
     rows = replay(arrivals, queue, n=20, decision_time=SECOND)
 
     kinds = defaultdict(list)
-    number = {job.id: n for n, (job, _) in enumerate(arrivals)}
+    number = {job.id: n for n, (job, *_) in enumerate(arrivals)}
     of = {"fifo": lambda job: (), "backfill": lambda job: (), "fair-share": lambda job: job.user}
     kind = of.get(queue, lambda job: job.groups[0].task.priority)
     job_of = {job.id: job for job, *_ in arrivals}

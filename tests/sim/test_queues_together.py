@@ -43,7 +43,7 @@ def replay(
     rows = []
     chosen.setdefault("commit", Commit.GANG if queue == "backfill" else Commit.INCREMENTAL)
     chosen.setdefault("decision_time", INSTANT)
-    capacity = np.array([[1000 * cores] * n, [1000] * n, [0] * n])
+    capacity = np.array([[1000 * cores] * n, [1000] * n, *[[0] * n] * 3])
     up = np.ones(n, dtype=bool) if alive is None else np.array(alive)
     tank = Tank(
         Hosts([f"h{i}" for i in range(n)], capacity, up, events, labels),

@@ -22,7 +22,7 @@ CORE = Task(Resources(1000, 1))
 
 
 def hosts(n=2, cores=4, events=(), alive=None):
-    capacity = np.array([[1000 * cores] * n, [1000] * n, [0] * n])
+    capacity = np.array([[1000 * cores] * n, [1000] * n, *[[0] * n] * 3])
     return Hosts([f"h{i}" for i in range(n)], capacity, np.ones(n, bool) if alive is None else np.array(alive), events)
 
 
@@ -259,7 +259,7 @@ def test_every_container_that_is_placed_runs_once_and_its_whole_time(drawn, arch
         arrivals, hosts(n=2, events=events), architecture, conflict=conflict, commit=commit,
         schedulers={"batch": 2}, decision_time=DecisionTime(0.3, 0.1), patience=Patience(fruitless=5, attempts=9),
     )  # fmt: skip
-    for job, (run_s,) in arrivals:
+    for job, (run_s,), *_ in arrivals:
         submitted = sum(row.tasks for row in told.of(Event.SUBMITTED, job=job.id))
         started, killed, finished = (
             sum(row.tasks for row in told.of(event, job=job.id))

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from policies.errors import UserError
-from policies.requests import Resources, Task
+from policies.requests import RESOURCES, Resources, Task
+from policies.sharing import DISKS, disk_named
 from traces.hosts import HostEvent, Hosts, read_hosts, uniform
 from traces.labels import read_constraints
 
@@ -27,7 +28,7 @@ def host_file(tmp_path):
 def test_uniform_hosts_are_equal_and_up():
     hosts = uniform(3, 1.5, 4 * GIB)
 
-    assert hosts.capacity.tolist() == [[1500] * 3, [4 * GIB] * 3, [0] * 3]
+    assert hosts.capacity[:3].tolist() == [[1500] * 3, [4 * GIB] * 3, [0] * 3]
     assert hosts.alive.all()
     assert len(set(hosts.names)) == len(hosts) == 3
 
@@ -36,7 +37,7 @@ def test_hosts_are_read_in_the_order_of_the_file(host_file):
     hosts, notes = read_hosts(host_file("host,cpus,memory_bytes,gpus\nb,4,1024,0.5\na,0.25,2048,\n"))
 
     assert hosts.names == ["b", "a"]
-    assert hosts.capacity.tolist() == [[4000, 250], [1024, 2048], [500, 0]]
+    assert hosts.capacity[:3].tolist() == [[4000, 250], [1024, 2048], [500, 0]]
     assert (hosts.alive.tolist(), list(hosts.events), notes) == ([True, True], [], [])
 
 
@@ -63,11 +64,11 @@ def test_hosts_that_come_and_go_are_events_in_order_of_time(host_file):
 
 
 def test_the_largest_sizes_count_those_of_later_joins():
-    before = np.array([[1000], [5], [0]])
+    before = np.array([[1000], [5], [0], [0], [0]])
     events = [HostEvent(5.0, 0, True, Resources(3000, 2)), HostEvent(9.0, 0, False)]
     hosts = Hosts(["a"], before, np.array([True]), events)
 
-    assert hosts.largest().T.tolist() == [[1000, 5, 0], [3000, 2, 0]]
+    assert hosts.largest()[:3].T.tolist() == [[1000, 5, 0], [3000, 2, 0]]
 
 
 def test_labels_of_hosts_are_their_attributes(host_file):
@@ -91,7 +92,7 @@ def test_a_bad_label_is_an_error_with_its_line(host_file, labels, reason):
 def test_whether_a_host_could_ever_hold_a_container_counts_what_it_becomes():
     hosts = Hosts(
         ["a", "b", "c"],
-        np.array([[4, 4, 9], [1] * 3, [0] * 3]),
+        np.array([[4, 4, 9], [1] * 3, *[[0] * 3] * 3]),
         np.ones(3, dtype=bool),
         [HostEvent(5.0, 0, True, None, {"kernel": "4", "disk": None}), HostEvent(6.0, 1, True, None, {"zone": "x"})],
         [{"disk": "ssd", "kernel": "3"}, {"disk": "hdd"}, {"kernel": "3"}],
@@ -112,11 +113,75 @@ def test_whether_a_host_could_ever_hold_a_container_counts_what_it_becomes():
     assert could("colour!=red")
 
 
+HDD, SSD = DISKS["HDD"], DISKS["SSD_DFL"]
+NO_RATES = {"disk": 0, "net": 0}
+
+
+def rates(hosts):
+    return {name: hosts.capacity[RESOURCES.index(name)].tolist() for name in NO_RATES}
+
+
+def test_hosts_have_the_disks_and_networks_that_the_file_says(host_file):
+    hosts, notes = read_hosts(
+        host_file("host,cpus,memory_bytes,disk_class,net_bps\na,1,1,HDD,125e6\nb,1,1,,\nc,1,1,10MB:415,1\n")
+    )
+
+    assert hosts.disks == [HDD, None, disk_named("10MB:415")]
+    assert rates(hosts) == {"disk": [10**6, 0, 10**6], "net": [125_000_000, 0, 1]}
+    assert (hosts.resources(), notes) == (("cpu", "memory", "disk", "net"), [])
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("FLOPPY,1", "disk 'FLOPPY': must be one of HDD"),
+        ("HDD,-1", "net_bps must be 0 or more"),
+        ("HDD,1e30", "net_bps is more than any machine has"),
+        ("HDD,fast", "net_bps is not a number"),
+    ],
+)
+def test_a_disk_or_network_that_cannot_be_is_an_error_with_its_line(host_file, row, reason):
+    with pytest.raises(UserError, match=rf"hosts\.csv:3: {reason}"):
+        read_hosts(host_file(f"host,cpus,memory_bytes,disk_class,net_bps\na,1,1,HDD,1\nb,1,1,{row}\n"))
+
+
+def test_only_hosts_without_a_disk_or_a_network_are_given_one(host_file):
+    some, _ = read_hosts(host_file("host,cpus,memory_bytes,disk_class,net_bps\na,1,1,HDD,\nb,1,1,,7\n"))
+
+    hosts = some.with_rates(SSD, 100)
+
+    assert hosts.disks == [HDD, SSD]
+    assert rates(hosts) == {"disk": [10**6] * 2, "net": [100, 7]}
+    assert rates(some) == {"disk": [10**6, 0], "net": [0, 7]}
+
+
+def test_without_rates_the_books_have_no_columns_for_them(host_file):
+    some, _ = read_hosts(host_file("host,cpus,memory_bytes,disk_class,net_bps\na,1,1,HDD,5\n"))
+    plain = uniform(2, 1.0, 1)
+
+    assert some.without_rates().resources() == ("cpu", "memory")
+    assert some.without_rates().disks == ()
+    assert plain.without_rates() is plain
+    assert plain.with_rates(None, None).resources() == ("cpu", "memory")
+
+
+def test_a_host_keeps_its_disk_and_network_when_its_size_changes():
+    events = [HostEvent(5.0, 1, True, Resources(2000, 2)), HostEvent(6.0, 0, False)]
+    plain = Hosts(["a", "b"], uniform(2, 1.0, 1).capacity, np.ones(2, dtype=bool), events)
+
+    rated = plain.with_rates(HDD, 9)
+
+    assert [event.capacity for event in rated.events] == [Resources(2000, 2, 0, 10**6, 9), None]
+    assert rated.without_rates().events == events
+    assert rated.could_hold(Task(Resources(2000, 2)))
+    assert not rated.could_hold(Task(Resources(2000, 3)))
+
+
 def test_a_column_that_is_not_modelled_yet_is_named_in_a_note(host_file):
-    _, notes = read_hosts(host_file("host,cpus,memory_bytes,disk_class\na,1,1,hdd\n"))
+    _, notes = read_hosts(host_file("host,cpus,memory_bytes,images\na,1,1,web\n"))
 
     assert len(notes) == 1
-    assert "disk_class" in notes[0]
+    assert "images" in notes[0]
 
 
 @pytest.mark.parametrize(

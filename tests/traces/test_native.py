@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.errors import UserError
-from policies.requests import Constraint, Group, Job, Operator, Resources, Task
+from policies.requests import IO_SIZE_BYTES, Constraint, Demand, Group, Job, Operator, Resources, Task
 from traces.native import Native
 from traces.rejects import OnBadRow, Rejects
-from traces.trace import OPEN_ENDED, Arrival
+from traces.tables import BLOCK_BYTES
+from traces.trace import OPEN_ENDED, Arrival, Phase, steady
 from traces.write import write_native
 
 HEADER = "job,submit_s,workload,tasks,duration_s,cpus,memory_bytes\n"
@@ -51,14 +52,17 @@ def rejected_rows(rejects):
 def containers(arrival):
     """Every container of a job by itself, in no order: what the job is, however it is grouped."""
     return Counter(
-        (group.task, float(run_s))
-        for group, runs in zip(arrival.job.groups, arrival.run_s, strict=True)
+        (group.task, float(run_s), use)
+        for group, runs, use in zip(arrival.job.groups, arrival.run_s, arrival.each_behaviour(), strict=True)
         for run_s in np.broadcast_to(runs, group.count)
     )
 
 
 def flat(arrivals):
-    return [(a.job.id, a.job.submit_s, a.job.workload, a.job.user, a.job.estimate_s, containers(a)) for a in arrivals]
+    return [
+        (a.job.id, a.job.submit_s, a.job.workload, a.job.user, a.job.estimate_s, containers(a), a.after)
+        for a in arrivals
+    ]
 
 
 # --- what is written comes back
@@ -85,14 +89,19 @@ TASKS = st.builds(
     st.integers(-(2**31) + 1, 2**31 - 1),
     st.lists(CONSTRAINTS, max_size=3).map(tuple),
     st.just(False),
+    st.none(),
 )
+
+AMOUNTS = st.floats(0, 1e12)
+SHARES = st.floats(0, 1)
+USES = st.builds(Demand, AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS, st.floats(0, 1e12, exclude_min=True), SHARES, AMOUNTS)
 
 
 @st.composite
 def groups(draw):
     count = draw(st.integers(1, 4))
     run_s = draw(st.one_of(RUN_TIMES, st.lists(RUN_TIMES, min_size=count, max_size=count).map(np.array)))
-    return Group(draw(TASKS), count), run_s
+    return Group(draw(TASKS), count), run_s, draw(st.none() | USES.map(steady))
 
 
 @st.composite
@@ -107,22 +116,25 @@ def workloads(draw):
             name,
             submit_s,
             draw(NAMES),
-            tuple(Group(task._replace(apart=apart), count) for (task, count), _ in parts),
+            tuple(Group(task._replace(apart=apart), count) for (task, count), *_ in parts),
             user=draw(st.just("") | NAMES),
             estimate_s=draw(st.none() | RUN_TIMES),
         )
-        arrivals.append(Arrival(job, tuple(run_s for _, run_s in parts)))
+        above = [arrival.job.id for arrival in arrivals]
+        after = draw(st.lists(st.sampled_from(above), max_size=3, unique=True)) if above else []
+        _, run_s, uses = zip(*parts, strict=True)
+        arrivals.append(Arrival(job, run_s, uses, tuple(after)))
     return arrivals
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(workload=workloads())
 def test_what_is_written_is_read_back_equal(workload, suffix):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"jobs{suffix}"
 
-        rows = write_native(iter(workload), path)
+        rows = write_native(iter(workload), path).rows
 
         rejects = Rejects()
         assert flat(read(path, rejects)) == flat(workload)
@@ -234,7 +246,7 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
 def test_a_row_is_a_job_in_whole_numbers(trace_file):
     path = trace_file(f"{HEADER.strip()},gpus,priority\nj,1.5,web,3,inf,0.25,7,2,-1\n")
 
-    [(job, run_s)] = read(path)
+    [(job, run_s, *_)] = read(path)
 
     assert (job.id, job.submit_s, job.workload) == ("j", 1.5, "web")
     assert job.groups == (Group(Task(Resources(250, 7, 2000), -1), 3),)
@@ -298,11 +310,123 @@ def test_a_trace_can_be_read_again(trace_file, skipping):
     assert len(rejected_rows(skipping)) == 1
 
 
+# --- what containers use, and what they come after
+
+USE_HEADER = (
+    f"{HEADER.strip()},cpu_demand,memory_demand_bytes,disk_read_bps,disk_write_bps,io_size_bytes,random_io,net_bps\n"
+)
+
+
+def test_a_demand_that_is_missing_is_the_request_and_a_row_without_any_says_nothing(trace_file):
+    path = trace_file(f"{USE_HEADER}a,0,b,1,9,2,64,,,5,,,,\nb,1,b,1,9,2,64,,,,,,,\nc,2,b,1,9,2,64,0.5,7,1,2,4096,1,3\n")
+
+    a, b, c = read(path)
+
+    assert a.behaviours == steady_of(Demand(2.0, 64.0, 5.0, 0.0, IO_SIZE_BYTES, 0.0, 0.0))
+    assert b.behaviours == ()
+    assert c.behaviours == steady_of(Demand(0.5, 7.0, 1.0, 2.0, 4096.0, 1.0, 3.0))
+
+
+def steady_of(demand):
+    return (steady(demand),)
+
+
+def test_what_a_container_uses_is_not_what_it_asks_for(trace_file):
+    [arrival] = read(trace_file(f"{USE_HEADER}a,0,b,1,9,2,64,9,99,,,,,\n"))
+
+    assert arrival.job.groups[0].task == Task(Resources(2000, 64))
+
+
+def test_unlike_rows_of_a_job_use_what_each_says(trace_file):
+    [arrival] = read(trace_file(f"{USE_HEADER}a,0,b,1,9,2,64,,,,,,,\na,0,b,1,9,2,64,1,,,,,,\n"))
+
+    assert arrival.behaviours == (None, steady(Demand(1.0, 64.0)))
+
+
+@pytest.mark.parametrize(
+    ("uses", "reason"),
+    [
+        ("-1,,,,,,", "cpu_demand must be 0 or more"),
+        ("1e15,,,,,,", "cpu_demand must be 0 or more, and no more than any machine has"),
+        (",-1,,,,,", "memory_demand_bytes must be 0 or more"),
+        (",,nan,,,,", "disk_read_bps must be 0 or more"),
+        (",,,inf,,,", "disk_write_bps must be 0 or more"),
+        (",,,,0,,", "io_size_bytes must be more than 0"),
+        (",,,,,1.5,", "random_io must be within 0 and 1"),
+        (",,,,,,fast", "net_bps is not a number"),
+    ],
+)
+def test_a_demand_that_cannot_be_is_an_error_with_its_line(trace_file, uses, reason):
+    with pytest.raises(UserError, match=rf"jobs\.csv:3: {reason}"):
+        read(trace_file(f"{USE_HEADER}a,0,b,1,9,2,64,,,,,,,\nb,0,b,1,9,2,64,{uses}\n"))
+
+
+def with_after(*rows):
+    return f"{HEADER.strip()},after\n" + "".join(
+        f"{job},{submit_s},b,1,9,1,1,{after}\n" for job, submit_s, after in rows
+    )
+
+
+def test_a_job_comes_after_those_that_it_names(trace_file):
+    path = trace_file(with_after(("a b", 0, ""), ("c", 1, ""), ("d", 2, "c a%20b c"), ("d", 2, "c"), ("e", 3, "d")))
+
+    assert [(a.job.id, a.after) for a in read(path)] == [("a b", ()), ("c", ()), ("d", ("c", "a b")), ("e", ("d",))]
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([("a", 0, "b"), ("b", 1, "")], "2: after names a job that does not stand above: 'b'"),
+        ([("a", 0, ""), ("b", 1, "a none")], "3: after names a job that does not stand above: 'none'"),
+        ([("a", 0, ""), ("a", 1, "a")], "3: a job cannot come after itself: 'a'"),
+    ],
+)
+def test_a_job_that_never_came_before_is_an_error_with_its_line(trace_file, rows, reason):
+    with pytest.raises(UserError, match=rf"jobs\.csv:{reason}"):
+        read(trace_file(with_after(*rows)))
+
+
+def test_what_comes_after_a_row_that_is_put_aside_is_put_aside_too(trace_file, skipping):
+    path = trace_file(with_after(("a", 0, ""), ("a2", -1, ""), ("b", 1, "a2"), ("c", 2, "b"), ("d", 3, "a")))
+
+    assert [arrival.job.id for arrival in read(path, skipping)] == ["a", "d"]
+    assert skipping.rejected == 3
+
+
+def test_names_are_found_far_above_the_first_row_that_comes_after_one(trace_file, skipping):
+    many = "".join(GOOD.format(n=n)[:-1] + ",\n" for n in range(60_000))
+    bad, last = "x,60000,b,0,1,1,1,\n", "z,60000,b,1,1,1,1,{}\n"
+    path = trace_file(f"{HEADER.strip()},after\n{bad[:2]}0{bad[7:]}{many}{last.format('j0 j59999')}{last.format('x')}")
+
+    *_, arrival = read(path, skipping)
+
+    assert path.stat().st_size > BLOCK_BYTES
+    assert arrival.after == ("j0", "j59999")
+    assert [row["text"] for row in rejected_rows(skipping)] == ["0.0", "x"]
+
+
+def test_names_are_not_kept_where_nothing_comes_after_anything(trace_file):
+    native = Native(trace_file(with_after(("a", 0, ""), ("b", 1, ""))), Rejects())
+
+    assert len(list(native.arrivals())) == 2
+    assert native._above is None
+
+
+def test_phases_are_written_as_their_mean_and_counted(tmp_path):
+    job = Job("a", 0.0, "batch", (Group(Task(Resources(1000, 1)), 1),))
+    phases = (Phase(0.25, Demand(2.0, 8.0, 4e6)), Phase(0.75, Demand(0.0, 4.0)))
+
+    written = write_native([Arrival(job, (1.0,), (phases,)), Arrival(job, (1.0,))], tmp_path / "jobs.csv")
+
+    assert written == (2, 1)
+    assert read(tmp_path / "jobs.csv")[0].behaviours[0] == steady(Demand(0.5, 5.0, 1e6))
+
+
 def test_a_column_of_later_is_named_and_has_no_effect(trace_file):
-    native = Native(trace_file(HEADER[:-1] + ",net_bps\n" + GOOD.format(n=1)[:-1] + ",what\n"), Rejects())
+    native = Native(trace_file(HEADER[:-1] + ",image\n" + GOOD.format(n=1)[:-1] + ",what\n"), Rejects())
 
     assert len(list(native.arrivals())) == 1
-    assert ["net_bps" in note for note in native.assumptions()] == [True]
+    assert ["image" in note for note in native.assumptions()] == [True]
 
 
 def test_progress_rises_to_the_end(trace_file):
@@ -331,7 +455,7 @@ def test_the_many_ways_to_write_csv_mean_the_same(trace_file, whole):
     arrivals = read(trace_file(whole), rejects)
 
     task = Task(Resources(500, 1024))
-    assert flat(arrivals) == [(f"j{n}", n, "batch", "", None, {(task, 10.5): 2}) for n in (1, 2)]
+    assert flat(arrivals) == [(f"j{n}", n, "batch", "", None, {(task, 10.5, None): 2}, ()) for n in (1, 2)]
     assert rejects.read == 2
 
 
@@ -567,7 +691,7 @@ def test_whole_numbers_of_parquet_are_names_too(tmp_path):
     table = pd.DataFrame([[7, 0, "batch", 1, 1, 1, 2**40]], columns=HEADER.strip().split(","))
     table.astype({"workload": "category"}).to_parquet(path)
 
-    [(job, _)] = read(path)
+    [(job, *_)] = read(path)
 
     assert (job.id, job.workload, job.groups[0].task.need.memory_bytes) == ("7", "batch", 2**40)
 

@@ -21,7 +21,7 @@ def drawn():
     def draw(name):
         spec = replace(CLUSTERS[name], span_s=8 * DAY_S)
         columns = {one.name: ([], [], [], []) for one in spec.classes}
-        for job, (run_s,) in Generated(spec, 1, Rejects()).arrivals():
+        for job, (run_s,), *_ in Generated(spec, 1, Rejects()).arrivals():
             (task, tasks), *_ = job.groups
             for column, value in zip(
                 columns[job.id.partition("-")[0]], (job.submit_s, tasks, run_s, task.need.cpu_milli / 1000), strict=True
@@ -190,7 +190,7 @@ def test_at_another_rate_come_the_same_jobs_at_other_times():
     after = [a for a in jobs_of(DEFAULT.scaled(rate={"batch": 2.0})) if a.job.workload == "batch"]
 
     assert len(after) > 1.9 * len(before)
-    for (job, run_s), (again, run_again_s) in zip(before, after, strict=False):
+    for (job, run_s, *_), (again, run_again_s, *_) in zip(before, after, strict=False):
         assert again.submit_s == pytest.approx(job.submit_s / 2)
         assert (again.groups, run_again_s) == (job.groups, run_s)
 

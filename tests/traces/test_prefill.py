@@ -71,7 +71,7 @@ def test_what_is_left_is_what_a_random_moment_finds_of_intervals_laid_end_to_end
     moments = ends[-1] * np.sort(rng.random(4000))
     expected = ends[ends.searchsorted(moments, side="right")] - moments
 
-    drawn = [run_s for _, (run_s,) in prefill(workload(one_class(duration_s=law), cores=8000.0))]
+    drawn = [run_s for _, (run_s,), *_ in prefill(workload(one_class(duration_s=law), cores=8000.0))]
 
     assert len(drawn) == 4000
     assert stats.ks_2samp(drawn, expected).pvalue > 0.001
@@ -93,8 +93,8 @@ def test_a_cell_in_equilibrium_stays_as_full_as_it_begins(law):
 
     def running(seed):
         trace = Generated(workload(one, cores=100.0, span_s=float(at_s[-1])), seed, Rejects())
-        there = [(0.0, run_s) for _, (run_s,) in trace.prefill_anywhere()]
-        there += [(job.submit_s, job.submit_s + run_s) for job, (run_s,) in trace.arrivals()]
+        there = [(0.0, run_s) for _, (run_s,), *_ in trace.prefill_anywhere()]
+        there += [(job.submit_s, job.submit_s + run_s) for job, (run_s,), *_ in trace.arrivals()]
         since_s, until_s = np.array(there).T
         return ((since_s[:, None] <= at_s) & (until_s[:, None] > at_s)).sum(axis=0)
 
@@ -132,7 +132,7 @@ def test_the_share_of_cpu_is_met_to_within_a_container_of_each_class():
 
 def test_classes_have_the_parts_that_they_come_to_in_the_long_run():
     submitted = Counter()
-    for job, (run_s,) in Generated(replace(MIXED, span_s=2e6), 1, Rejects()).arrivals():
+    for job, (run_s,), *_ in Generated(replace(MIXED, span_s=2e6), 1, Rejects()).arrivals():
         submitted[job.workload] += job.tasks * job.groups[0].task.need.cpu_milli * run_s
     there = {name: milli(a for a in prefill(MIXED) if a.job.workload == name) for name in submitted}
 
