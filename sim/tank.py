@@ -12,7 +12,7 @@ import numpy as np
 import simpy
 
 from policies.arrays import IntArray
-from policies.cell import Claims, Commit, Conflict, Ledger, Outcome, PreemptiveLedger
+from policies.cell import Claims, ClusterView, Commit, Conflict, Ledger, Outcome, PreemptiveLedger
 from policies.cell.audit import check, check_apart, check_constraints, check_evictions
 from policies.cell.preemption import Resident, victims
 from policies.errors import UserError
@@ -111,7 +111,7 @@ class Tank:
                 self.env, self.ledger.resources, hosts.capacity, hosts.alive, hosts.disks, interplay, self._finished,
                 self._use_changed,
             )  # fmt: skip
-        self.snapshot = self.ledger.snapshot
+        self.snapshot = self.ledger.snapshot if interplay is None else self._dated_snapshot
         self.claims = self.ledger.claims
         self.siblings = self.ledger.siblings
         self.preemptable = self.ledger.preemptable
@@ -138,6 +138,11 @@ class Tank:
         """Give the state of the cell, as it is written with each row."""
         used = self._hosting.levels()
         return self.ledger.levels() + used if used else self.ledger.levels()
+
+    def _dated_snapshot(self) -> ClusterView:
+        """Give the cell as it is now, with measurements as old as they are."""
+        self.ledger.set_time(self.env.now)
+        return self.ledger.snapshot()
 
     # -- before the run -------------------------------------------------------------------------------------
 
