@@ -70,7 +70,7 @@ def progress(
 
     Max-min fairness of the rates, the usual model of SimGrid, and dominant resource fairness (Ghodsi et al., NSDI 2011)
     raise all rates together and stop everybody who uses a resource, in whatever amount, as soon as it is used up. There
-    a container that reads, and needs a twentieth of a core, is slowed to a third and a half beside three that compute
+    a container that reads, and needs a twentieth of a core, is slowed to a third beside three that compute
     on one core. A kernel runs it whenever it wakes up, since its fair share is a quarter of the core: here
     it is not slowed. (For its parallel tasks SimGrid has a solver of bottleneck max fairness too.)
 
@@ -155,8 +155,10 @@ def _coupled(capacity: FloatArray, needs: FloatArray, weights: FloatArray, limit
     for _ in range(ROUNDS):
         before = levels.copy()
         for resource in range(resources):
-            others = np.delete(levels[:, :, None] * paces, resource, axis=1)
-            most = np.fmin(limits, np.fmin.reduce(others, axis=1, initial=np.inf))
+            most = limits
+            for other in range(resources):
+                if other != resource:
+                    most = np.fmin(most, levels[:, other, None] * paces[:, other])
             levels[:, resource] = _levels(capacity[:, resource], needs[:, resource], weights[:, resource], most)
         now, exact = _exact(capacity, needs, paces, limits, levels)
         moved = ~((levels == before) | (np.abs(levels - before) <= TOLERANCE * np.minimum(levels, before))).all(axis=1)
