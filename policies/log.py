@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import IntEnum
-from math import nan
 from typing import Any, NamedTuple
 
 
@@ -77,7 +76,7 @@ class Row(NamedTuple):
         SAMPLED: the loads of `Levels`, array of shape (n_loads, n_hosts), NaN where a host is down or lacks the
         resource. Else None.
     alone_s : float
-        FINISHED: how long they would have run with their host to themselves; NaN elsewhere.
+        FINISHED: how long they would have run with their host to themselves; 0 elsewhere.
     """
 
     t_s: float
@@ -164,7 +163,7 @@ class Log:
         host: int = -1,
         levels: tuple[float, ...] | None = None,
         where: Any = None,
-        alone_s: float = nan,
+        alone_s: float = 0.0,
     ) -> None:
         """Write one row; the parameters are the fields of `Row`, in their order. Without `levels`, they stay."""
         if levels is not None:

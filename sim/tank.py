@@ -422,14 +422,14 @@ class Tank:
         if not left:
             del self._running[running]
 
-    def _leave(self, running: Running, why: Event, hosts: IntArray, counts: IntArray, alone_s: float = nan) -> int:
+    def _leave(self, running: Running, why: Event, hosts: IntArray, counts: IntArray, alone_s: float = 0.0) -> int:
         """Give back the room of containers and say so, and how many they are."""
         tasks = self.ledger.release(running.task, hosts, counts, running.job.id)
         self._say_left(running, why, hosts, counts, tasks, alone_s)
         return tasks
 
     def _say_left(
-        self, running: Running, why: Event, hosts: IntArray, counts: IntArray, tasks: int, alone_s: float = nan
+        self, running: Running, why: Event, hosts: IntArray, counts: IntArray, tasks: int, alone_s: float = 0.0
     ) -> None:
         """Write that containers gave back their room, and tell who watches."""
         now, job = self.env.now, running.job

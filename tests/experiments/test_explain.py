@@ -52,7 +52,10 @@ def rows_of(study, key):
     rows = []
     result = simulate(study, key, lambda resources: [rows.extend])
     plain = [
-        (*row[:-1], None if row.where is None or row.event is SAMPLED else [part.tolist() for part in row.where])
+        (
+            *row._replace(where=None),
+            None if row.where is None or row.event is SAMPLED else [part.tolist() for part in row.where],
+        )
         for row in rows
     ]
     return result, plain
