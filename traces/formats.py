@@ -13,7 +13,7 @@ from traces.trace import Trace
 
 #: Formats of recordings, the more particular first. The module of that name has a ``READER`` and a ``looks_like``;
 #: it is imported when it is needed.
-RECORDED = ("google2011", "alibaba_gpu2023", "bitbrains", "native")
+RECORDED = ("google2011", "alibaba_gpu2023", "bitbrains", "wfinstances", "native")
 
 GENERATED = "generated"
 
