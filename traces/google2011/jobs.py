@@ -8,7 +8,7 @@ from policies.requests import Group, Job, Resources, Task
 from traces.google2011.constraints import Demands
 from traces.google2011.rows import SECOND_US, Bools, Ints, Odd, Rows, changes
 from traces.hosts import Hosts
-from traces.trace import Arrival, Recorded, RunTime
+from traces.trace import Arrival, Behaviour, Recorded, RunTime
 
 #: Priorities from here on are Google's production tiers (9 to 11): what we call a service.
 SERVICE_PRIORITY = 9
@@ -17,7 +17,9 @@ SERVICE_PRIORITY = 9
 TOGETHER_US = 1_000_000
 
 
-def make_prefill(lives: Rows, hosts: Hosts, users: list[str], demands: Demands, odd: Odd) -> list[Recorded]:
+def make_prefill(
+    lives: Rows, hosts: Hosts, users: list[str], demands: Demands, uses: list[Behaviour], odd: Odd
+) -> list[Recorded]:
     """Put what runs at time 0 on its machines."""
     row_of = {int(name): row for row, name in enumerate(hosts.names)}
     row = np.array([row_of.get(machine, -1) for machine in lives["machine"].tolist()], dtype=np.int64)
@@ -28,9 +30,9 @@ def make_prefill(lives: Rows, hosts: Hosts, users: list[str], demands: Demands, 
     lives, row = lives[there], row[there]
     groups = _Groups(lives, changes(lives["job"]), demands)
     return [
-        Recorded(str(job), _workload(task.priority), task, row[members], run_s, users[user])
-        for job, user, (task, _), members, run_s in zip(
-            *(lives[name][groups.first].tolist() for name in ("job", "user")),
+        Recorded(str(job), _workload(task.priority), task, row[members], run_s, users[user], uses[use])
+        for job, user, use, (task, _), members, run_s in zip(
+            *(lives[name][groups.first].tolist() for name in ("job", "user", "uses")),
             groups.groups,
             groups.members,
             groups.run_s,
@@ -39,7 +41,9 @@ def make_prefill(lives: Rows, hosts: Hosts, users: list[str], demands: Demands, 
     ]
 
 
-def make_arrivals(lives: Rows, ran: Ints, users: list[str], demands: Demands, odd: Odd) -> list[Arrival]:
+def make_arrivals(
+    lives: Rows, ran: Ints, users: list[str], demands: Demands, uses: list[Behaviour], odd: Odd
+) -> list[Arrival]:
     """Make jobs of what is submitted, each of its first container's user; those of `ran` run at time 0 already."""
     lives = lives[np.lexsort((lives["index"], lives["submit"], lives["again"], lives["job"]))]
     begins = changes(lives["job"]) | changes(lives["again"])
@@ -50,6 +54,7 @@ def make_arrivals(lives: Rows, ran: Ints, users: list[str], demands: Demands, od
     odd[f"containers submitted up to {most_s:.3g} s early, with the first of their job"] += int((early_us > 0).sum())
 
     groups = _Groups(lives, begins, demands)
+    behaviours = [uses[use] for use in lives["uses"][groups.first].tolist()] if len(uses) > 1 else []
     starts = np.flatnonzero(groups.begins)
     ends = np.append(starts[1:], len(groups.groups))
     # A job stands with its first submission first, unless it runs at time 0.
@@ -62,7 +67,8 @@ def make_arrivals(lives: Rows, ran: Ints, users: list[str], demands: Demands, od
         # The most important part speaks for a job whose parts differ.
         workload = _workload(max(task.priority for task, _ in unlike))
         whole = Job(str(job), submit / SECOND_US, workload, unlike, again, users[user])
-        arrivals.append(Arrival(whole, tuple(groups.run_s[start:end])))
+        used = tuple(behaviours[start:end])
+        arrivals.append(Arrival(whole, tuple(groups.run_s[start:end]), used if any(used) else ()))
     return arrivals
 
 
@@ -96,13 +102,15 @@ class _Groups:
     """
 
     #: What makes containers unlike.
-    KEYS = ("cpu", "memory", "priority", "demands", "apart")
+    KEYS = ("cpu", "memory", "priority", "demands", "apart", "uses")
 
     def __init__(self, lives: Rows, begins: Bools, demands: Demands) -> None:
         number = np.cumsum(begins)
-        order = np.lexsort((*(lives[name] for name in reversed(self.KEYS)), number))
+        # Where nobody knows what was used, that tells nobody apart, and need not be sorted by.
+        names = self.KEYS if lives["uses"].any() else self.KEYS[:-1]
+        order = np.lexsort((*(lives[name] for name in reversed(names)), number))
         differs = changes(number[order])
-        for name in self.KEYS:
+        for name in names:
             differs |= changes(lives[name][order])
         start = np.flatnonzero(differs)
         # The sort is stable: the first member of a group is the one that appears first.
@@ -116,7 +124,7 @@ class _Groups:
         self.members = [order[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
         self.run_s: list[RunTime] = [run_s[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
         tasks: dict[tuple[int, ...], Task] = {}  # equal ones share an object
-        keys = zip(*(lives[name][self.first].tolist() for name in self.KEYS), strict=True)
+        keys = zip(*(lives[name][self.first].tolist() for name in self.KEYS[:-1]), strict=True)
         self.groups = [
             Group(tasks.setdefault(key, Task(Resources(*key[:2]), key[2], demands.sets[key[3]], key[4])), members.size)
             for key, members in zip(keys, self.members, strict=True)

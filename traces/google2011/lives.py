@@ -30,7 +30,7 @@ _LIFE = np.dtype(
     [
         ("job", "i8"), ("index", "i4"), ("machine", "i8"), ("submit", "i8"), ("run_s", "f8"), ("cpu", "i8"),
         ("memory", "i8"), ("priority", "i2"), ("user", "i4"), ("running", "?"), ("again", "?"), ("apart", "?"),
-        ("demands", "i4"),
+        ("demands", "i4"), ("start", "i8"), ("uses", "i4"),
     ]
 )  # fmt: skip
 
@@ -99,6 +99,8 @@ def make_lives(events: Rows, demands: Demands, odd: Odd) -> Rows:
     # A job keeps apart as a whole, whichever of its tasks said so.
     lives["apart"] = np.isin(lives["job"], lives["job"][events["apart"][asked]])
     lives["demands"] = demands.at(lives["job"], lives["index"], events["time"][asked])
+    lives["start"] = np.where(scheduled, time[start], NEVER)
+    lives["uses"] = 0
     lives["running"] = scheduled & (time[start] == 0)
     lives["again"] = ~(changes(lives["job"]) | changes(lives["index"]))
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from policies.sharing.disk import PAGE_BYTES
 from traces.google2011.constraints import Demands
 from traces.google2011.jobs import make_arrivals, make_prefill
 from traces.google2011.lives import in_order, make_lives
@@ -27,6 +28,7 @@ from traces.google2011.rows import (
     SECOND_US,
     TASK_COLUMNS,
     TASK_EVENT,
+    USAGE_COLUMNS,
     MakeRows,
     Odd,
     Rows,
@@ -36,12 +38,14 @@ from traces.google2011.rows import (
     machine_rows,
     parts_of,
     task_rows,
+    usage_rows,
     which_parts,
 )
+from traces.google2011.usage import FULL_DISK_BPS, Usage
 from traces.hosts import Hosts
 from traces.rejects import Rejects
 from traces.tables import Reader
-from traces.trace import Arrival, Recorded, Trace
+from traces.trace import Arrival, Behaviour, Recorded, Trace
 
 
 class Google2011(Trace):
@@ -53,6 +57,16 @@ class Google2011(Trace):
     Every SUBMIT is a container of input, resubmissions after an eviction, a failure or a kill too. The containers of
     one Google job that are submitted within a second of one another are one `Job`, at the time of the first. A
     container asks for what its task asked for last when it was scheduled.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    rejects : Rejects
+        What to do with rows that cannot be used.
+    usage : bool
+        Whether ``task_usage/`` is read, if it is there: of the whole month that is 45 GB. Containers then use all the
+        time the mean of what was measured, each by itself, so that unlike containers of a job become as many groups.
 
     Notes
     -----
@@ -73,8 +87,9 @@ class Google2011(Trace):
         "https://github.com/google/cluster-data"
     )
 
-    def __init__(self, path: Path, rejects: Rejects) -> None:
+    def __init__(self, path: Path, rejects: Rejects, *, usage: bool = False) -> None:
         super().__init__(path, rejects)
+        self._usage = usage and (path / "task_usage").is_dir()
         self._notes: list[str] = []
         self._share = 0.0
 
@@ -107,7 +122,12 @@ class Google2011(Trace):
             f"1.0 of CPU is written as {REFERENCE_CORES} cores, 1.0 of memory as {REFERENCE_MEMORY_BYTES:.0e} bytes: "
             "a unit, not a claim about the real machine",
             "times are as recorded: the trace begins at 600 s, time 0 is the state before it",
-            "job_events and task_usage are not used",
+            "job_events are not used",
+            "what a container uses is its mean over the windows in which it was measured; disk I/O time is written as "
+            f"random reads of {PAGE_BYTES} bytes that take as long on a disk of class HDD: {FULL_DISK_BPS:.0f} bytes "
+            "a second take all of its time"
+            if self._usage
+            else "task_usage is not used",
             "a machine that lacks an attribute differs from every value of it, and is neither less nor greater; a "
             "constraint without a value asks whether the machine has the attribute"
             if self._picky
@@ -117,7 +137,9 @@ class Google2011(Trace):
 
     def files(self) -> list[Path]:
         """List the parts, table by table in order of name."""
-        tables = ("machine_events", "task_events", *(("machine_attributes", "task_constraints") if self._picky else ()))
+        tables = ["machine_events", "task_events"]
+        tables += ["machine_attributes", "task_constraints"] if self._picky else []
+        tables += ["task_usage"] if self._usage else []
         return [part for table in tables for part in parts_of(self.path / table)]
 
     @property
@@ -145,11 +167,18 @@ class Google2011(Trace):
             attributes = self._read("machine_attributes", ATTRIBUTE_COLUMNS, make_rows, ATTRIBUTE, odd)
             hosts = with_attributes(hosts, attributes, list(words), odd)
         lives = make_lives(in_order(task_events, odd), demands, odd)
+        uses: list[Behaviour] = [None]
+        if self._usage:
+            usage = Usage(lives)
+            for part in parts_of(self.path / "task_usage"):
+                for batch in Reader(part, self.rejects, names=USAGE_COLUMNS).batches():
+                    usage.add(usage_rows(batch, self.rejects), odd)
+            uses, lives["uses"] = usage.behaviours(odd)
         running, known = lives["running"], list(users)
         made = _Recording(
             hosts,
-            make_prefill(lives[running], hosts, known, demands, odd),
-            make_arrivals(lives[~running], np.unique(lives["job"][running]), known, demands, odd),
+            make_prefill(lives[running], hosts, known, demands, uses, odd),
+            make_arrivals(lives[~running], np.unique(lives["job"][running]), known, demands, uses, odd),
             end_s,
         )
         self._notes = [

@@ -48,6 +48,28 @@ TASK_COLUMNS = (
 MACHINE_COLUMNS = ("time", "machine ID", "event type", "platform ID", "CPUs", "Memory")
 CONSTRAINT_COLUMNS = ("time", "job ID", "task index", "comparison operator", "attribute name", "attribute value")
 ATTRIBUTE_COLUMNS = ("time", "machine ID", "attribute name", "attribute value", "attribute deleted")
+USAGE_COLUMNS = (
+    "start time",
+    "end time",
+    "job ID",
+    "task index",
+    "machine ID",
+    "CPU rate",
+    "canonical memory usage",
+    "assigned memory usage",
+    "unmapped page cache",
+    "total page cache",
+    "maximum memory usage",
+    "disk I/O time",
+    "local disk space usage",
+    "maximum CPU rate",
+    "maximum disk IO time",
+    "cycles per instruction",
+    "memory accesses per instruction",
+    "sample portion",
+    "aggregation type",
+    "sampled CPU usage",
+)
 
 SUBMIT, SCHEDULE, EVICT, FAIL, FINISH, KILL, LOST, UPDATE_PENDING, UPDATE_RUNNING = range(9)
 ADD, REMOVE, UPDATE = range(3)
@@ -72,6 +94,9 @@ TASK_EVENT = np.dtype(
 MACHINE_EVENT = np.dtype([("time", "i8"), ("machine", "i8"), ("event", "i1"), ("cpu", "i8"), ("memory", "i8")])
 CONSTRAINT = np.dtype(
     [("time", "i8"), ("job", "i8"), ("index", "i4"), ("operator", "i1"), ("name", "i4"), ("value", "i4")]
+)
+_USAGE = np.dtype(
+    [("start", "i8"), ("end", "i8"), ("job", "i8"), ("index", "i4"), ("cpu", "f8"), ("memory", "f8"), ("disk", "f8")]
 )
 ATTRIBUTE = np.dtype([("time", "i8"), ("machine", "i8"), ("name", "i4"), ("value", "i4")])
 
@@ -193,6 +218,28 @@ def machine_rows(batch: Batch, rejects: Rejects, _: Odd) -> Rows:
         "memory": _amount(batch, "Memory", REFERENCE_MEMORY_BYTES),
     }
     return _rows(columns, batch.reject(rejects), MACHINE_EVENT)
+
+
+def usage_rows(batch: Batch, rejects: Rejects) -> Rows:
+    """Make rows of lines of task_usage; what is empty is NaN."""
+    columns = {
+        "start": _whole(batch, "start time"),
+        "end": _whole(batch, "end time"),
+        "job": _whole(batch, "job ID"),
+        "index": _whole(batch, "task index", 2**31),
+        "cpu": _rate(batch, "CPU rate", TOO_MUCH / (REFERENCE_CORES * MILLI)),
+        "memory": _rate(batch, "canonical memory usage", TOO_MUCH / REFERENCE_MEMORY_BYTES),
+        "disk": _rate(batch, "disk I/O time", TOO_MUCH),
+    }
+    _mark(batch, "end time", ~(columns["end"] > columns["start"]), "end time must be later than start time")
+    return _rows(columns, batch.reject(rejects), _USAGE)
+
+
+def _rate(batch: Batch, name: str, below: float) -> Floats:
+    values = batch.number(name, missing=_EMPTY)
+    empty = values == _EMPTY
+    _mark(batch, name, ~(empty | ((values >= 0) & (values < below))), f"{name} must be 0 or more, and possible")
+    return np.where(empty, np.nan, values)
 
 
 def _few_texts(batch: Batch, name: str, words: Words) -> Ints:
