@@ -13,12 +13,12 @@ from traces.trace import Trace
 
 #: Formats of recordings, the more particular first. The module of that name has a ``READER`` and a ``looks_like``;
 #: it is imported when it is needed.
-RECORDED = ("google2011", "alibaba_gpu2023", "native")
+RECORDED = ("google2011", "alibaba_gpu2023", "bitbrains", "wfinstances", "native")
 
 GENERATED = "generated"
 
 
-def open_trace(spec: str, rejects: Rejects, seed: int = 1) -> Trace:
+def open_trace(spec: str, rejects: Rejects, seed: int = 1, *, usage: bool = False) -> Trace:
     """Open a trace by ``FORMAT:PATH``, or by a path whose format is recognised.
 
     Parameters
@@ -29,6 +29,8 @@ def open_trace(spec: str, rejects: Rejects, seed: int = 1) -> Trace:
         Takes rows that cannot be used.
     seed : int
         Seed of a generated workload; recorded ones do not depend on it.
+    usage : bool
+        Whether what containers used is read also where it is a large table of its own; elsewhere it always is.
 
     Raises
     ------
@@ -48,11 +50,11 @@ def open_trace(spec: str, rejects: Rejects, seed: int = 1) -> Trace:
             raise UserError(f"--trace {spec}: no trace format is called {name!r}{hint}")
         raise UserError(f"{path}: no such file or folder")
     if colon and name in RECORDED:
-        return _read(_module(name), path, rejects)
+        return _read(_module(name), path, rejects, usage)
     for candidate in RECORDED:
         module = _module(candidate)
         if module.looks_like(path):
-            return _read(module, path, rejects)
+            return _read(module, path, rejects, usage)
     raise UserError(f"{path}: not recognised as any of {', '.join(RECORDED)}")
 
 
@@ -60,6 +62,7 @@ def _module(name: str) -> ModuleType:
     return import_module(f"traces.{name}")
 
 
-def _read(module: ModuleType, path: Path, rejects: Rejects) -> Trace:
-    trace: Trace = module.READER(path, rejects)
+def _read(module: ModuleType, path: Path, rejects: Rejects, usage: bool) -> Trace:
+    wanted = {"usage": True} if usage and getattr(module, "USAGE_IS_OPTIONAL", False) else {}
+    trace: Trace = module.READER(path, rejects, **wanted)
     return trace

@@ -135,6 +135,8 @@ class Reader:
         Columns that a file with a header must and may have.
     numbers : sequence of str
         Columns that are best read as floats at once.
+    delimiter : str
+        What stands between the values of a row; where it is no comma, there may be blanks beside it.
     """
 
     def __init__(
@@ -146,8 +148,9 @@ class Reader:
         required: Sequence[str] = (),
         optional: Sequence[str] = (),
         numbers: Sequence[str] = (),
+        delimiter: str = ",",
     ) -> None:
-        self._numbers = frozenset(numbers)
+        self._numbers, self._delimiter = frozenset(numbers), delimiter
         self.path, self._rejects, self._names = path, rejects, names
         self._required, self._optional = (required, optional) if names is None else (names, ())
         self._position: Callable[[], float] = lambda: 0.0
@@ -177,7 +180,7 @@ class Reader:
                 rows = block
                 if names is None:
                     header, _, rows = block.partition(b"\n")
-                    names, line = _header(self.path, header), 2
+                    names, line = _header(self.path, header, self._delimiter), 2
                     self._check_columns(names)
                 count = rows.count(b"\n") + (rows[-1:] not in (b"", b"\n"))
                 if count:
@@ -189,12 +192,12 @@ class Reader:
     def _batch(self, rows: bytes, names: Sequence[str], line: int, count: int) -> Batch:
         """Make a batch of `count` whole lines, the first of which is number `line`."""
         broken: dict[int, tuple[str, str]] = {}
-        columns = _at_once(rows, names, self._numbers, count)
+        columns = _at_once(rows, names, self._numbers, count, self._delimiter)
         if columns is None:
             # Something in these lines is amiss: as text, what it is can be told.
-            columns = _at_once(rows, names, frozenset(), count)
+            columns = _at_once(rows, names, frozenset(), count, self._delimiter)
         if columns is None:
-            columns, broken = _line_by_line(rows, names)
+            columns, broken = _line_by_line(rows, names, self._delimiter)
         lines = np.arange(line, line + count)
         if all(column.null_count for column in columns.values()):
             # A blank line is nobody's row, and neither are the bare commas that spreadsheets leave at the end.
@@ -274,13 +277,15 @@ def read_whole(path: Path, required: Sequence[str], optional: Sequence[str]) -> 
     return whole
 
 
-def _at_once(rows: bytes, names: Sequence[str], numbers: frozenset[str], count: int) -> dict[str, pa.Array] | None:
+def _at_once(
+    rows: bytes, names: Sequence[str], numbers: frozenset[str], count: int, delimiter: str
+) -> dict[str, pa.Array] | None:
     """Convert whole lines fast, or give None if any of them is not one row or has text where a number belongs."""
     try:
         table = pa_csv.read_csv(
             pa.py_buffer(rows if rows.endswith(b"\n") else rows + b"\n"),
             read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(rows) + 2),
-            parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
+            parse_options=pa_csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False),
             convert_options=pa_csv.ConvertOptions(
                 column_types={name: pa.float64() if name in numbers else pa.string() for name in names},
                 null_values=[""],
@@ -296,7 +301,9 @@ def _at_once(rows: bytes, names: Sequence[str], numbers: frozenset[str], count: 
     return None if isinstance(last, str) and last.endswith("\n") else columns  # a quote was not closed before the end
 
 
-def _line_by_line(rows: bytes, names: Sequence[str]) -> tuple[dict[str, pa.Array], dict[int, tuple[str, str]]]:
+def _line_by_line(
+    rows: bytes, names: Sequence[str], delimiter: str
+) -> tuple[dict[str, pa.Array], dict[int, tuple[str, str]]]:
     """Convert lines of which some are no rows; these stay empty and are given with the reason and their text.
 
     A row is one line: were values with line ends in them rows too, a lost quote would swallow all lines to the next.
@@ -309,7 +316,7 @@ def _line_by_line(rows: bytes, names: Sequence[str]) -> tuple[dict[str, pa.Array
         try:
             line.decode()
             # With its line end, so that a quote that is still open shows: the end gets into the value.
-            fields = next(csv.reader([text + "\n"]), [])
+            fields = next(csv.reader([text + "\n"], delimiter=delimiter), [])
         except UnicodeDecodeError:
             reason = "not UTF-8 text"
         except csv.Error:
@@ -341,16 +348,16 @@ def _blocks(path: Path, stream: pa.NativeFile) -> Iterator[bytes]:
         yield rest
 
 
-def _header(path: Path, line: bytes) -> list[str]:
+def _header(path: Path, line: bytes, delimiter: str = ",") -> list[str]:
     try:
-        names = next(csv.reader([line.decode().removesuffix("\r")]), [])
+        names = next(csv.reader([line.decode().removesuffix("\r")], delimiter=delimiter), [])
     except UnicodeDecodeError:
         raise UserError(f"{path}:1: not UTF-8 text") from None
     except csv.Error:
         raise UserError(f"{path}:1: not a line of CSV") from None
     if not any(name.strip() for name in names):
         raise UserError(f"{path}: no header line")
-    return names
+    return names if delimiter == "," else [name.strip() for name in names]
 
 
 def _magic(path: Path) -> bytes:

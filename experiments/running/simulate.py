@@ -92,7 +92,9 @@ class Meter:
 
 def trace_of(study: Study, seed: int, reject_file: Path | None = None) -> Trace:
     """Open the study's trace."""
-    return open_trace(study.trace, Rejects(OnBadRow(study.on_bad_row), reject_file), seed)
+    rejects = Rejects(OnBadRow(study.on_bad_row), reject_file)
+    # What containers use matters to their neighbours only.
+    return open_trace(study.trace, rejects, seed, usage=study.contention)
 
 
 def inputs_of(study: Study) -> dict[str, list[Path]]:

@@ -1,0 +1,15 @@
+"""Reader of the Google cluster trace of 2011: one Borg cell of about 12,500 machines, 29 days in May.
+
+`rows` reads the lines of the tables; `machines` and `lives` are made of the events that happen to machines and tasks,
+`constraints` are what tasks demand, `usage` is what they used, `jobs` are lives that were submitted together, and the
+`reader` hands them over.
+"""
+
+from traces.google2011.reader import Google2011, looks_like
+
+READER = Google2011
+
+#: What was used is a table of its own, so large that it is read only where somebody wants it.
+USAGE_IS_OPTIONAL = True
+
+__all__ = ["READER", "USAGE_IS_OPTIONAL", "Google2011", "looks_like"]
