@@ -58,7 +58,7 @@ COLUMNS = (
     Column("CPU alloc.", "share of all CPU allocated, mean over time", lambda m: m.get("cpu_allocated_mean"), _percent),
     Column(
         "imbalance CPU",
-        "standard deviation over hosts of the share allocated, divided by its mean; mean over time",
+        "standard deviation over hosts of the share allocated (used, if shared), divided by its mean; mean over time",
         lambda m: m.get("cpu_imbalance"),
         lambda value: f"{value:.2f}",
     ),
@@ -76,10 +76,33 @@ MAPREDUCE_COLUMNS = (
 )
 
 
+#: Where hosts are shared.
+SHARED_COLUMNS = (
+    Column(
+        "slowdown",
+        "run time with neighbours / run time with the host to itself, mean over containers that finished",
+        lambda m: m.get("slowdown_mean"),
+        lambda value: f"{value:.2f}",
+    ),
+    Column(
+        "p99",
+        "the same, exceeded by one container in a hundred",
+        lambda m: m.get("slowdown_p99"),
+        lambda value: f"{value:.2f}",
+    ),
+    Column("CPU used", "share of all CPU used, mean over time", lambda m: m.get("cpu_used_mean"), _percent),
+    Column("disk used", "share of all device time used, mean over time", lambda m: m.get("disk_used_mean"), _percent),
+)
+
+
 def columns(results: Sequence[Result]) -> tuple[Column, ...]:
     """Give the columns that say something about these results."""
-    mapreduce = any("mapreduce_jobs" in result.metrics for result in results)
-    return COLUMNS + MAPREDUCE_COLUMNS if mapreduce else COLUMNS
+    shown = COLUMNS
+    if any("cpu_short_mean" in result.metrics for result in results):
+        shown += SHARED_COLUMNS
+    if any("mapreduce_jobs" in result.metrics for result in results):
+        shown += MAPREDUCE_COLUMNS
+    return shown
 
 
 def table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
