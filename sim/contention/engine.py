@@ -125,7 +125,7 @@ class Contention:
         ]
         self._up = np.array(list(alive), dtype=bool)
         self._hosts: list[FluidHost | None] = [None] * len(self._kind)
-        self._stays: dict[Running, Resident] = {}
+        self._stays: dict[Running, tuple[FluidHost, Resident]] = {}
         self._stretches: dict[tuple[HostKind, object], tuple[tuple[Pattern, float], ...]] = {}
         self._serials = count()
         self._overfull: list[FluidHost] = []
@@ -180,7 +180,7 @@ class Contention:
         stretches = self._work(running, self._kind[number])
         host = self._host(number)
         resident = Resident(running, stretches, int(running.counts[0]), next(self._serials))
-        self._stays[running] = resident
+        self._stays[running] = host, resident
         if stretches[-1].work_s < OPEN_ENDED:
             self.will_end += 1
         host.come(resident, now)
@@ -204,8 +204,7 @@ class Contention:
 
     def cut(self, running: Running, left: int) -> None:
         """Let some containers leave before their end, so that so many are left."""
-        now, resident = self._env.now, self._stays[running]
-        host = self._host(int(running.hosts[0]))
+        now, (host, resident) = self._env.now, self._stays[running]
         host.go(resident, resident.count - left, now)
         resident.count = left
         if not left:
