@@ -248,10 +248,11 @@ class Contention:
             host.integral = [so_far + passed_s * use for so_far, use in zip(host.integral, used, strict=True)]
         host.share(now)
         self._used[host.number] = host.used
+        up = self._up[host.number]  # who has still to leave one that is down counts no more
         for spread, before, after, per_capacity in zip(
             self._spreads, used, host.used, self._per_capacity[host.number], strict=True
         ):
-            if before != after:
+            if before != after and up:
                 change = after - before
                 spread.used += change
                 load = per_capacity * change
