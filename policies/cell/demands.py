@@ -200,33 +200,81 @@ class Measurements:
         return stamp[0] in (-1, self.count) and stamp[1] in (-1.0, self.now_s)
 
 
-class Demands:
-    """What the containers on each host are declared to use, in whole numbers, and what was measured.
+class Tally:
+    """How many containers of each kind are on each host, and how many of them came since it was measured.
 
-    Attributes
-    ----------
-    sums : ndarray of int, shape (n_resources + 2, n_hosts)
-        Steps (`Kinds`) summed over all containers.
-    fresh_sums : ndarray of int, shape (n_resources + 2, n_hosts)
-        The same over those that came since their host was measured. Of equal containers the oldest are taken to end
-        first.
-    kinds, counts : ndarray of int, shape (m, n_hosts)
-        As in `Residents`, the other way round.
+    All that is to be known of them as long as nobody asks, for a small part of what `Columns` cost.
     """
 
-    def __init__(self, table: Kinds, measurements: Measurements) -> None:
-        self.table, self.measurements = table, measurements
+    def __init__(self) -> None:
+        self.there: dict[Task, dict[int, int]] = {}
+        self.fresh: dict[Task, dict[int, int]] = {}
+
+    def come(self, task: Task, hosts: IntArray, counts: IntArray) -> None:
+        """Take note that containers came."""
+        there, fresh = self.there.setdefault(task, {}), self.fresh.setdefault(task, {})
+        for host, count in zip(hosts.tolist(), counts.tolist(), strict=True):
+            there[host] = there.get(host, 0) + count
+            fresh[host] = fresh.get(host, 0) + count
+
+    def go(self, task: Task, hosts: IntArray, counts: IntArray) -> None:
+        """Take note that containers ended."""
+        there, fresh = self.there[task], self.fresh.get(task)
+        for host, count in zip(hosts.tolist(), counts.tolist(), strict=True):
+            left = there[host] - count
+            if left:
+                there[host] = left
+            else:
+                del there[host]
+            if fresh and fresh.get(host, 0) > left:
+                fresh[host] = left
+        if not there:
+            del self.there[task]
+            self.fresh.pop(task, None)
+
+    def measured(self, hosts: IntArray, n_hosts: int) -> None:
+        """Take note that some of so many hosts were measured."""
+        if hosts.size == n_hosts:
+            self.fresh.clear()
+            return
+        for fresh in self.fresh.values():
+            for host in fresh.keys() & hosts.tolist():
+                del fresh[host]
+
+    def columns(self, table: Kinds) -> Columns:
+        """Say the same in columns."""
+        columns = Columns(table)
+        for task, there in self.there.items():
+            fresh = self.fresh.get(task, {})
+            columns.come(task, *_pairs({host: count - fresh.get(host, 0) for host, count in there.items()}))
+        columns.measured(slice(None))
+        for task, fresh in self.fresh.items():
+            columns.come(task, *_pairs(fresh))
+        return columns
+
+
+def _pairs(counts: dict[int, int]) -> tuple[IntArray, IntArray, int]:
+    """Give hosts, how many are on each, and how many on all, without those that have none."""
+    some = {host: count for host, count in counts.items() if count}
+    hosts, many = np.array([*some], dtype=np.int64), np.array([*some.values()], dtype=np.int64)
+    return hosts, many, int(many.sum())
+
+
+class Columns:
+    """What the containers on each host are declared to use; the attributes are those of `Demands`."""
+
+    def __init__(self, table: Kinds) -> None:
+        self._table = table
         n_hosts = table.classes.size
         self.sums = np.zeros((len(table.resources) + 2, n_hosts), dtype=np.int64)
         self.fresh_sums = np.zeros_like(self.sums)
         self.kinds = np.full((4, n_hosts), NOBODY, dtype=np.int64)
         self.counts = np.zeros_like(self.kinds)
         self._fresh = np.zeros_like(self.kinds)
-        self._pictures: list[Demands] = []
 
     def come(self, task: Task, hosts: IntArray, counts: IntArray, tasks: int) -> None:
         """Take note that containers came: `counts` on different `hosts`, `tasks` in all."""
-        kind = self.table.hold(task, tasks)
+        kind = self._table.hold(task, tasks)
         slots = places(self.kinds[:, hosts], kind)
         if slots.max(initial=0) >= len(self.kinds):
             self._widen()
@@ -239,7 +287,7 @@ class Demands:
 
     def go(self, task: Task, hosts: IntArray, counts: IntArray, tasks: int) -> None:
         """Take note that containers ended."""
-        kind = self.table.hold(task, -tasks)
+        kind = self._table.hold(task, -tasks)
         slots = places(self.kinds[:, hosts], kind)
         left, fresh = self.counts[slots, hosts] - counts, self._fresh[slots, hosts]
         still = np.minimum(fresh, left)
@@ -249,23 +297,13 @@ class Demands:
         self.sums[:, hosts] -= steps * counts
         self.fresh_sums[:, hosts] -= steps * (fresh - still)
 
-    def measured(self, now_s: float, usage: FloatArray, hosts: IntArray) -> None:
-        """Take note of what some hosts used."""
-        self.measurements.take(now_s, usage, hosts)
+    def measured(self, hosts: IntArray | slice) -> None:
+        """Take note that some hosts were measured."""
         self._fresh[:, hosts] = 0
-        for each in (self, *self._pictures):
-            each.fresh_sums[:, hosts] = 0
+        self.fresh_sums[:, hosts] = 0
 
-    def picture(self) -> Demands:
-        """Give a copy that is brought up to date by `refresh`; measurements reach it as they reach the original."""
-        self.table.are_pictured = True
-        picture = Demands(self.table, self.measurements)
-        self._pictures.append(picture)
-        picture.refresh(np.arange(self.sums.shape[1]), self)
-        return picture
-
-    def refresh(self, hosts: IntArray, live: Demands) -> None:
-        """Look at some hosts as they are now."""
+    def refresh(self, hosts: IntArray | slice, live: Columns) -> None:
+        """Say of some hosts what `live` says."""
         while len(self.kinds) < len(live.kinds):
             self._widen()
         for mine, theirs in (
@@ -275,6 +313,101 @@ class Demands:
             (self.counts, live.counts),
         ):
             mine[:, hosts] = theirs[:, hosts]
+
+    def _steps(self, kind: int, hosts: IntArray) -> IntArray:
+        return steps_of(self._table, kind, self._table.classes.take(hosts))
+
+    def _widen(self) -> None:
+        """Make room for more kinds on a host."""
+        nobody = np.full_like(self.kinds, NOBODY)
+        self.kinds = np.concatenate((self.kinds, nobody))
+        self.counts = np.concatenate((self.counts, np.zeros_like(nobody)))
+        self._fresh = np.concatenate((self._fresh, np.zeros_like(nobody)))
+
+
+class Demands:
+    """What the containers on each host are declared to use, in whole numbers, and what was measured.
+
+    Attributes
+    ----------
+    sums : ndarray of int, shape (n_resources + 2, n_hosts)
+        Steps (`Kinds`) summed over all containers.
+    fresh_sums : ndarray of int, shape (n_resources + 2, n_hosts)
+        The same over those that came since their host was measured. Of equal containers the oldest are taken to end
+        first.
+    kinds, counts : ndarray of int, shape (m, n_hosts)
+        As in `Residents`, the other way round.
+
+    Notes
+    -----
+    Most policies never ask for these columns, and keeping them costs more than all else that the books do: they are
+    made when somebody first asks, and kept from then on.
+    """
+
+    def __init__(self, table: Kinds, measurements: Measurements) -> None:
+        self.table, self.measurements = table, measurements
+        self._tally = Tally()
+        self._columns: Columns | None = None
+        self._pictures: list[Demands] = []
+
+    def come(self, task: Task, hosts: IntArray, counts: IntArray, tasks: int) -> None:
+        """Take note that containers came: `counts` on different `hosts`, `tasks` in all."""
+        if self._columns is None:
+            self._tally.come(task, hosts, counts)
+        else:
+            self._columns.come(task, hosts, counts, tasks)
+
+    def go(self, task: Task, hosts: IntArray, counts: IntArray, tasks: int) -> None:
+        """Take note that containers ended."""
+        if self._columns is None:
+            self._tally.go(task, hosts, counts)
+        else:
+            self._columns.go(task, hosts, counts, tasks)
+
+    def measured(self, now_s: float, usage: FloatArray, hosts: IntArray) -> None:
+        """Take note of what some hosts used."""
+        self.measurements.take(now_s, usage, hosts)
+        if self._columns is None:
+            self._tally.measured(hosts, self.classes.size)
+        else:
+            self._columns.measured(hosts)
+        for picture in self._pictures:
+            picture.columns.measured(hosts)
+
+    def picture(self) -> Demands:
+        """Give a copy that is brought up to date by `refresh`; measurements reach it as they reach the original."""
+        self.table.are_pictured = True
+        picture = Demands(self.table, self.measurements)
+        self._pictures.append(picture)
+        picture.columns.refresh(slice(None), self.columns)
+        return picture
+
+    def refresh(self, hosts: IntArray, live: Demands) -> None:
+        """Look at some hosts as they are now."""
+        self.columns.refresh(hosts, live.columns)
+
+    @property
+    def columns(self) -> Columns:
+        """All columns together."""
+        if self._columns is None:
+            self._columns, self._tally = self._tally.columns(self.table), Tally()
+        return self._columns
+
+    @property
+    def sums(self) -> IntArray:
+        return self.columns.sums
+
+    @property
+    def fresh_sums(self) -> IntArray:
+        return self.columns.fresh_sums
+
+    @property
+    def kinds(self) -> IntArray:
+        return self.columns.kinds
+
+    @property
+    def counts(self) -> IntArray:
+        return self.columns.counts
 
     @property
     def classes(self) -> IntArray:
@@ -291,16 +424,6 @@ class Demands:
     @property
     def measured_s(self) -> FloatArray:
         return self.measurements.measured_s
-
-    def _steps(self, kind: int, hosts: IntArray) -> IntArray:
-        return steps_of(self.table, kind, self.table.classes.take(hosts))
-
-    def _widen(self) -> None:
-        """Make room for more kinds on a host."""
-        nobody = np.full_like(self.kinds, NOBODY)
-        self.kinds = np.concatenate((self.kinds, nobody))
-        self.counts = np.concatenate((self.counts, np.zeros_like(nobody)))
-        self._fresh = np.concatenate((self._fresh, np.zeros_like(nobody)))
 
 
 def steps_of(table: Kinds, kind: int, classes: IntArray) -> IntArray:

@@ -379,7 +379,7 @@ class ClusterView:
         if self.demands is not None:
             more = np.zeros(self._n, dtype=np.int64)
             more[hosts] = counts
-            view._more = self.demands.table.number(task), more
+            view._more = task, more
         return view
 
 
@@ -387,7 +387,7 @@ class _Rows(ClusterView):
     """Some rows of a view; a column is fetched when it is first asked for."""
 
     #: The kind of container, and how many more of it than in the base, that books of demand are to tell of.
-    _more: tuple[int, IntArray] | None = None
+    _more: tuple[Task, IntArray] | None = None
 
     def __init__(self, base: ClusterView, rows: IntArray | slice, n: int, **given: np.ndarray | None) -> None:
         self.resources = base.resources
@@ -445,7 +445,8 @@ class _Rows(ClusterView):
 
         assert self.demands is not None
         assert self._more is not None
-        (kind, more), fetched = self._more, self._fetched
+        (task, more), fetched = self._more, self._fetched
+        kind = self.demands.table.number(task)
         if name in ("sums", "fresh_sums"):
             fetched[name] = fetched[name] + steps_of(self.demands.table, kind, self._of_demands("classes")) * more
         elif name in ("kinds", "counts"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from math import inf, sqrt
+from math import ceil, inf, sqrt
 
 import numpy as np
 import simpy
@@ -16,7 +17,7 @@ from policies.requests import RESOURCES
 from policies.sharing import Disk, Isolation
 from policies.sharing.isolation import Unmanaged
 from sim.containers import Running
-from sim.contention.fluid import FluidHost, Resident, Stretch
+from sim.contention.fluid import ROUNDING, FluidHost, Resident, Stretch
 from sim.contention.patterns import RATES, HostKind, Pattern, Patterns
 from traces.trace import OPEN_ENDED
 
@@ -68,7 +69,8 @@ class Spread:
         if not self.hosts or not self.capacity:
             return 0.0, 0.0, 0.0
         mean = self.loads / self.hosts
-        return self.used / self.capacity, mean, sqrt(max(self.squares / self.hosts - mean * mean, 0.0))
+        variance = self.squares / self.hosts - mean * mean
+        return self.used / self.capacity, mean, sqrt(variance) if variance > 0 else 0.0
 
 
 class Contention:
@@ -125,11 +127,15 @@ class Contention:
         ]
         self._up = np.array(list(alive), dtype=bool)
         self._hosts: list[FluidHost | None] = [None] * len(self._kind)
-        self._stays: dict[Running, Resident] = {}
+        self._stays: dict[Running, tuple[FluidHost, Resident]] = {}
         self._stretches: dict[tuple[HostKind, object], tuple[tuple[Pattern, float], ...]] = {}
         self._serials = count()
         self._overfull: list[FluidHost] = []
-        self._used = np.zeros((len(self._kind), len(self.names)))
+        # What is used of each by every host; and what is to be added to its integral since the last measurement as if
+        # that had been used all the time.
+        self._used = [array("d", bytes(8 * len(self._kind))) for _ in self.names]
+        self._missed = [array("d", bytes(8 * len(self._kind))) for _ in self.names]
+        self._measured_s = env.now
         self._spreads = [Spread() for _ in self.names]
         self._short = [0] * len(self._patterns.rates)
         self._services, self._latency = 0, 0.0
@@ -137,6 +143,8 @@ class Contention:
             tuple(1.0 / kind.capacity[axis] if kind.capacity[axis] else 0.0 for axis in self._axes)
             for kind in self._kind
         ]
+        #: What one unit of use adds to the load of each host, shape (len(names), n_hosts); made when it is asked for.
+        self._load_of_one: FloatArray | None = None
         for number in np.flatnonzero(self._up).tolist():
             self._weigh(number, 1)
         self.will_end = 0
@@ -180,7 +188,7 @@ class Contention:
         stretches = self._work(running, self._kind[number])
         host = self._host(number)
         resident = Resident(running, stretches, int(running.counts[0]), next(self._serials))
-        self._stays[running] = resident
+        self._stays[running] = host, resident
         if stretches[-1].work_s < OPEN_ENDED:
             self.will_end += 1
         host.come(resident, now)
@@ -204,8 +212,7 @@ class Contention:
 
     def cut(self, running: Running, left: int) -> None:
         """Let some containers leave before their end, so that so many are left."""
-        now, resident = self._env.now, self._stays[running]
-        host = self._host(int(running.hosts[0]))
+        now, (host, resident) = self._env.now, self._stays[running]
         host.go(resident, resident.count - left, now)
         resident.count = left
         if not left:
@@ -242,52 +249,57 @@ class Contention:
 
     def _share(self, host: FluidHost, now: float) -> None:
         """Share a host out anew, and wait for whoever is done first."""
-        used, short, services, latency = host.used, host.short, host.services, host.latency
-        passed_s = now - host.seen_s
-        if passed_s:
-            host.seen_s = now
-            host.integral = [so_far + passed_s * use for so_far, use in zip(host.integral, used, strict=True)]
+        before, short, services, latency = host.used, host.short, host.services, host.latency
         host.share(now)
-        self._used[host.number] = host.used
-        for spread, before, after, per_capacity in zip(
-            self._spreads, used, host.used, self._per_capacity[host.number], strict=True
-        ):
-            if before != after:
-                change = after - before
-                spread.used += change
-                load = per_capacity * change
-                spread.loads += load
-                spread.squares += load * per_capacity * (after + before)
-        if short != host.short:
-            for axis, (before_, after_) in enumerate(zip(short, host.short, strict=True)):
-                self._short[axis] += after_ - before_
+        after, number = host.used, host.number
+        if before != after:
+            passed_s, up = now - self._measured_s, self._up[number]
+            for axis, (had, has) in enumerate(zip(before, after, strict=True)):
+                if had != has:
+                    change = has - had
+                    self._used[axis][number] = has
+                    self._missed[axis][number] -= change * passed_s
+                    if up:  # who has still to leave one that is down counts no more
+                        spread, per_capacity = self._spreads[axis], self._per_capacity[number][axis]
+                        load = per_capacity * change
+                        spread.used += change
+                        spread.loads += load
+                        spread.squares += load * per_capacity * (has + had)
+        if short is not host.short:
+            for axis, (was, is_) in enumerate(zip(short, host.short, strict=True)):
+                self._short[axis] += is_ - was
         if host.services or services:
             self._services += host.services - services
             self._latency += host.latency - latency
-        ends_s = host.next_end_s
-        if ends_s < host.timer_s:
+        end_s = host.next_end_s
+        if end_s < host.timer_s:
             # An event that comes too early finds nobody done, and is followed by another.
-            host.timer_s = ends_s
-            host.timer = self._env.timeout(max(ends_s - now, 0.0), host)
-            host.timer.callbacks.append(self._due)
+            host.timer_s = end_s
+            host.timer = timer = self._env.timeout(end_s - now if end_s > now else 0.0, host)
+            timer.callbacks.append(self._due)
 
     def overflow(self) -> list[tuple[Running, int, bool]]:
         """Say who must end for want of memory: how many of which containers, and whether they can come again.
 
-        Whoever has the least priority goes first; among equals who holds the most beyond its request, then who came
-        last. A container that is too big for its host by itself cannot come again. To be asked again until nobody must.
+        A container that is too big for its host by itself goes first, since nobody's leaving would help it, and cannot
+        come again. Then goes whoever has the least priority; among equals who holds the most beyond its request, then
+        who came last. To be asked again until nobody must.
         """
         while self._overfull:
             host = self._overfull[-1]
             too_much = host.memory - host.memory_bytes
-            if too_much <= 0 or not host.residents:
+            if too_much <= ROUNDING * host.memory_bytes:
                 self._overfull.pop()
                 continue
-            victim = min(host.residents, key=_importance)
-            assert victim.lane is not None
-            each = victim.lane.pattern.memory_bytes
-            going = min(victim.count, int(-(-too_much // each)) if each else 1)
-            return [(victim.running, going, each <= host.memory_bytes)]
+            # Whoever holds none makes no room.
+            victim = min(
+                (resident for resident in host.residents if resident.memory_bytes),
+                key=lambda resident: (resident.memory_bytes <= host.memory_bytes, _importance(resident)),
+            )
+            each = victim.memory_bytes
+            fits = each <= host.memory_bytes
+            going = min(victim.count, max(ceil(too_much / each - ROUNDING), 1)) if fits else victim.count
+            return [(victim.running, going, fits)]
         return []
 
     # -- hosts ----------------------------------------------------------------------------------------------
@@ -298,6 +310,7 @@ class Contention:
         if self._up[number]:
             self._weigh(number, -1)
         self._up[number] = alive
+        self._load_of_one = None
         if capacity is not None:
             kind = self._kind[number] = self._known(tuple(capacity), self._disks[number])
             self._per_capacity[number] = tuple(
@@ -343,23 +356,21 @@ class Contention:
 
     def load(self) -> FloatArray:
         """Give what is used of every host now / its capacity, shape (len(names), n_hosts); NaN where it is down."""
-        per_capacity = np.array(self._per_capacity)
-        load: FloatArray = (self._used * per_capacity).T
-        load[~((per_capacity.T > 0) & self._up)] = np.nan
-        return load
+        if self._load_of_one is None:
+            per_capacity = np.array(self._per_capacity).reshape(-1, len(self.names)).T
+            self._load_of_one = np.where((per_capacity > 0) & self._up, per_capacity, np.nan)
+        return self._load_of_one * _columns(self._used)
 
     def measured(self) -> FloatArray:
         """Give the mean use of every host since the last time, shape (n_resources, n_hosts), 0 for a GPU."""
-        now, every_s = self._env.now, self._interplay.measure_s
+        now = self._env.now
+        passed_s, self._measured_s = now - self._measured_s, now
         usage = np.zeros((self._resources, len(self._hosts)))
-        for number, host in enumerate(self._hosts):
-            if host is None:
-                continue
-            passed_s = now - host.seen_s
-            usage[self._rows, number] = [
-                (so_far + passed_s * use) / every_s for so_far, use in zip(host.integral, host.used, strict=True)
-            ]
-            host.integral, host.seen_s = [0.0] * len(self.names), now
+        if passed_s:
+            missed = _columns(self._missed)
+            # What rounding leaves of nothing is not less than nothing.
+            usage[self._rows] = np.maximum(_columns(self._used) + missed / passed_s, 0.0)
+        self._missed = [array("d", bytes(8 * len(self._hosts))) for _ in self.names]
         return usage
 
     def check(self) -> None:
@@ -383,7 +394,11 @@ class Contention:
             assert all(work_s >= -1e-6 * max(1.0, now) for work_s in left), "somebody stays after its end"
 
 
+def _columns(axes: list[array[float]]) -> FloatArray:
+    """Give a row for each axis, a copy."""
+    return np.array([np.frombuffer(axis) for axis in axes])
+
+
 def _importance(resident: Resident) -> tuple[int, float, int]:
     task = resident.running.task
-    assert resident.lane is not None
-    return task.priority, task.need.memory_bytes - resident.lane.pattern.memory_bytes, -resident.serial
+    return task.priority, task.need.memory_bytes - resident.memory_bytes, -resident.serial

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from math import inf
 from typing import Any, NamedTuple
@@ -53,9 +53,11 @@ class Lane(Kind):
         Work a second from then on.
     ends : list
         Heap of (`done_s` at which a resident's stretch ends, serial number, resident).
+    end_s : float
+        When, at the present speed, the first of them will be done.
     """
 
-    __slots__ = ("done_s", "ends", "pattern", "since_s", "speed")
+    __slots__ = ("done_s", "end_s", "ends", "pattern", "since_s", "speed")
 
     def __init__(self, pattern: Pattern, crowded: bool, now: float) -> None:
         # A kind that was looked at before: what is in it is not looked at again.
@@ -65,6 +67,7 @@ class Lane(Kind):
         self.crowd(crowded)
         self.done_s, self.since_s, self.speed = 0.0, now, kind.limit
         self.ends: list[tuple[float, int, Resident]] = []
+        self.end_s = inf
 
     def crowd(self, crowded: bool) -> None:
         """Need what one needs with others at the disk, or without."""
@@ -76,14 +79,12 @@ class Lane(Kind):
         self.done_s += self.speed * (now - self.since_s)
         self.since_s = now
 
-    def next_end_s(self) -> float:
-        """Say when, at the present speed, the first of them will be done."""
+    def look_ahead(self) -> None:
+        """Find out when the first of them will be done."""
         ends = self.ends
         while ends and ends[0][2].lane is not self:
             heappop(ends)  # it was taken away before its time
-        if not ends or not self.speed:
-            return inf
-        return self.since_s + (ends[0][0] - self.done_s) / self.speed
+        self.end_s = self.since_s + (ends[0][0] - self.done_s) / self.speed if ends and self.speed else inf
 
 
 class FluidHost:
@@ -109,19 +110,18 @@ class FluidHost:
     short : list of bool
         Of which shared resource there is less than would be used.
     services, latency : int, float
-        Containers whose answers somebody waits for, and the sum of their latencies.
+        Containers whose answers somebody waits for, and the sum of their latencies. These four are as `share` left
+        them, whoever has come or gone since.
     next_end_s : float
         When the first stretch of a resident ends if nothing changes.
-    integral, seen_s : list of float, float
-        Integral of `used` over time, until when; kept by who looks at it.
     timer, timer_s : object, float
         The event that will come when somebody is done, and when; kept by who waits for it.
     """
 
     __slots__ = (
-        "capacity", "containers", "cores", "fewer", "group_weights", "integral", "lanes", "latency", "memory",
-        "memory_bytes", "minds", "next_end_s", "number", "residents", "seen_s", "services", "short", "streams",
-        "threads", "timer", "timer_s", "uneven", "used", "wake_up_s", "wanted",
+        "capacity", "containers", "cores", "enough", "fewer", "group_weights", "lanes", "latency", "memory",
+        "memory_bytes", "minds", "next_end_s", "number", "plenty", "residents", "services", "short", "streams",
+        "threads", "timer", "timer_s", "uneven", "used", "waited_for", "wake_up_s", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -141,25 +141,25 @@ class FluidHost:
         # Where neighbours matter beside what they take, everybody's speed changes whenever one comes or goes.
         self.uneven = minds > 0 or wake_up_s > 0
         self.containers, self.streams, self.threads, self.memory = 0, 0, 0.0, 0.0
-        self.services, self.latency = 0, 0.0
+        self.services, self.waited_for, self.latency = 0, 0, 0.0
+        self.used = [0.0] * (len(capacity) + 1)
+        self.short = self.plenty = [False] * len(capacity)
         self.next_end_s = self.timer_s = inf
         self.timer: Any = None
-        self.integral, self.seen_s = [0.0] * (len(capacity) + 1), 0.0
         self.fewer = False
         self.resize(capacity, memory_bytes, cores)
 
     def resize(self, capacity: Sequence[float], memory_bytes: float, cores: float) -> None:
         """Have other sizes; to be followed by `share`."""
         self.capacity, self.memory_bytes, self.cores = tuple(capacity), memory_bytes, cores
+        self.enough = tuple([there * (1 + ROUNDING) for there in capacity])
         if not self.containers:
             self._forget()
 
     def _forget(self) -> None:
         """Begin anew, without what rounding left: nobody is there."""
-        n = len(self.capacity)
-        self.wanted, self.short = [0.0] * n, [False] * n
-        self.used: list[float] = [0.0] * (n + 1)
-        self.threads = self.memory = self.latency = 0.0
+        self.wanted = [0.0] * len(self.capacity)
+        self.threads = self.memory = 0.0
         self.next_end_s = inf
 
     # -- who comes and goes ---------------------------------------------------------------------------------
@@ -173,13 +173,16 @@ class FluidHost:
         resident.lane = lane
         self.residents[resident] = None
         if work_s < inf:
-            lane.done_s += lane.speed * (now - lane.since_s)
+            speed = lane.speed
+            lane.done_s += speed * (now - lane.since_s)
             lane.since_s = now
             heappush(lane.ends, (lane.done_s + work_s, resident.serial, resident))
-            if lane.speed:
-                ends_s = now + work_s / lane.speed
-                if ends_s < self.next_end_s:
-                    self.next_end_s = ends_s
+            if speed:
+                end_s = now + work_s / speed
+                if end_s < lane.end_s:
+                    lane.end_s = end_s
+                    if end_s < self.next_end_s:
+                        self.next_end_s = end_s
         self._count(lane, resident, resident.count)
         resident.memory_bytes = pattern.memory_bytes
 
@@ -188,11 +191,13 @@ class FluidHost:
         lane = resident.lane
         assert lane is not None
         self._count(lane, resident, -count)
-        self.fewer = True
         if count == resident.count:
+            self.fewer = True
             resident.lane = None
             del self.residents[resident]
-            if not lane.count:
+            if lane.count:
+                lane.look_ahead()
+            else:
                 del self.lanes[lane.pattern]
         if not self.containers:
             self._forget()
@@ -212,7 +217,7 @@ class FluidHost:
         self.threads += more * pattern.threads
         self.memory += more * pattern.memory_bytes
         if pattern.waits:
-            self.services += more
+            self.waited_for += more
 
     def _crowd(self, crowded: bool) -> None:
         """Make all requests to a disk with a head random, or no longer."""
@@ -230,47 +235,51 @@ class FluidHost:
 
     def share(self, now: float) -> None:
         """Find out how fast everybody is from now on, and who will be done first."""
-        wanted, capacity = self.wanted, self.capacity
-        short = [want > there * (1 + ROUNDING) for want, there in zip(wanted, capacity, strict=True)]
-        if self.uneven or True in short or True in self.short:
-            self._share_out(now, short)
+        wanted, short = self.wanted, self.plenty
+        for want, enough in zip(wanted, self.enough, strict=False):
+            if want > enough:
+                short = [want > enough for want, enough in zip(wanted, self.enough, strict=True)]
+                break
+        if self.uneven or short is not self.plenty or self.short is not self.plenty:
+            self._share_out(now)
         else:
-            self.used = [*wanted, self.memory]
+            self.used = used = wanted.copy()
+            used.append(self.memory)
             if self.fewer:
                 # Whoever comes has been looked at.
                 ends_s = inf
                 for lane in self.lanes.values():
-                    end_s = lane.next_end_s()
-                    if end_s < ends_s:
-                        ends_s = end_s
+                    if lane.end_s < ends_s:
+                        ends_s = lane.end_s
                 self.next_end_s = ends_s
         self.fewer = False
         self.short = short
-        self.used[-1] = self.memory
-        if self.services:
-            self.latency = self._latency()
-        elif self.latency:
-            self.latency = 0.0
+        if self.waited_for or self.services:
+            self.services = self.waited_for
+            self.latency = self._latency() if self.services else 0.0
 
-    def _share_out(self, now: float, short: list[bool]) -> None:
+    def _share_out(self, now: float) -> None:
         lanes = list(self.lanes.values())
-        for lane in lanes:
-            lane.advance(now)
         if self.wake_up_s:
             self._wait_for_cpu(lanes)
         rates = solve(self.capacity, lanes, self.wanted, self.group_weights)
-        used = [0.0] * (len(self.capacity) + 1)
+        used = [0.0] * len(self.capacity)
         neighbours = self.containers - 1
         factor = 1.0 / (1.0 + BORG_PER_NEIGHBOUR * neighbours * self.minds) if self.minds else 1.0
         ends_s = inf
         for lane, rate in zip(lanes, rates, strict=True):
             together = lane.count * rate
             for axis, need in enumerate(lane.needs):
-                used[axis] += together * need
-            lane.speed = rate * factor
-            end_s = lane.next_end_s()
-            if end_s < ends_s:
-                ends_s = end_s
+                if need:
+                    used[axis] += together * need
+            speed = rate * factor
+            if speed != lane.speed:
+                lane.advance(now)
+                lane.speed = speed
+                lane.look_ahead()
+            if lane.end_s < ends_s:
+                ends_s = lane.end_s
+        used.append(self.memory)
         self.used, self.next_end_s = used, ends_s
 
     def _wait_for_cpu(self, lanes: list[Lane]) -> None:
@@ -318,17 +327,23 @@ class FluidHost:
             total += lane.count * worst
         return total
 
-    def ended(self, now: float) -> Iterator[Resident]:
-        """Give the residents whose stretch ends now; each must be given to `go` before the next is asked for."""
+    def ended(self, now: float) -> list[Resident]:
+        """Give the residents whose stretch ends now, to be given to `go`; to be followed by `share`."""
         # Times add up to a few units in their last place.
         slack_s = 1e-12 + 2e-15 * now
-        for lane in list(self.lanes.values()):
+        done = []
+        for lane in self.lanes.values():
+            if lane.end_s > now + slack_s:
+                continue
             lane.advance(now)
-            enough_s = lane.done_s + lane.speed * slack_s
-            while lane.ends and (lane.ends[0][2].lane is not lane or lane.ends[0][0] <= enough_s):
-                resident = heappop(lane.ends)[2]
+            ends, enough_s = lane.ends, lane.done_s + lane.speed * slack_s
+            while ends and (ends[0][2].lane is not lane or ends[0][0] <= enough_s):
+                resident = heappop(ends)[2]
                 if resident.lane is lane:
-                    yield resident
+                    done.append(resident)
+            lane.look_ahead()
+            self.fewer = True
+        return done
 
 
 def _waiting(need: float, could_have: float) -> float:

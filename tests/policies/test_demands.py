@@ -101,6 +101,53 @@ def test_declared_demand_is_that_of_a_count_from_scratch(steps):
         np.testing.assert_array_equal((demands * counts[:, None, :]).sum(axis=2).T, view.declared)
 
 
+@given(steps)
+def test_who_looks_for_the_first_time_sees_what_who_always_looked_sees(steps):
+    early, late = books(), books()
+    early.snapshot().residents()
+    there = Counter()
+    for number, (what, which, host, count) in enumerate(steps):
+        for ledger in (early, late):
+            if what == "measure":
+                usage = np.zeros((4, 4))
+                usage[:, host] = np.nan if count == 1 else 0.0
+                ledger.measured(float(number), usage)
+            elif what == "come":
+                ledger.place(TASKS[which % len(TASKS)], np.array([host, (host + 1) % 4]), np.array([count, 1]))
+            elif there:
+                task, where = sorted(there, key=str)[which % len(there)]
+                ledger.release(task, np.array([where]), np.array([min(count, there[task, where])]))
+        if what == "come":
+            there.update({(TASKS[which % len(TASKS)], host): count, (TASKS[which % len(TASKS)], (host + 1) % 4): 1})
+        elif what == "go" and there:
+            there[task, where] -= min(count, there[task, where])
+            there += Counter()
+
+    mine, theirs = late.snapshot(), early.snapshot()
+    np.testing.assert_array_equal(mine.declared, theirs.declared)
+    np.testing.assert_array_equal(mine.fresh, theirs.fresh)
+    for host in range(4):
+        # Numbers of kinds are given in the order in which they are met; what they stand for is the same.
+        seen = [
+            sorted((n, *one) for n, one in zip(r.counts[host].tolist(), r.demands[host].T.tolist(), strict=True) if n)
+            for r in (mine.residents(), theirs.residents())
+        ]
+        assert seen[0] == seen[1]
+
+
+def test_books_that_nobody_looks_at_forget_kinds_that_are_gone():
+    ledger = books()
+    for number in range(1000):
+        task = Task(Resources(1, 1), profile=Demand(number / 1000, 1.0))
+        ledger.place(task, np.array([0]), np.array([1]))
+        if number % 2:
+            ledger.measured(float(number), np.zeros((4, 4)))
+        ledger.release(task, np.array([0]), np.array([1]))
+
+    assert len(ledger.snapshot().demands.table.steps) < 100
+    assert not ledger.snapshot().declared.any()
+
+
 placed = st.lists(st.tuples(st.sampled_from(TASKS), st.integers(0, 3), st.integers(1, 2)), max_size=6)
 
 
