@@ -230,10 +230,12 @@ class FluidHost:
 
     def share(self, now: float) -> None:
         """Find out how fast everybody is from now on, and who will be done first."""
+        if self.wake_up_s:
+            self._wait_for_cpu()
         wanted, capacity = self.wanted, self.capacity
         short = [want > there * (1 + ROUNDING) for want, there in zip(wanted, capacity, strict=True)]
         if self.uneven or True in short or True in self.short:
-            self._share_out(now, short)
+            self._share_out(now)
         else:
             self.used = [*wanted, self.memory]
             if self.fewer:
@@ -250,12 +252,10 @@ class FluidHost:
         self.services = self.waited_for
         self.latency = self._latency() if self.services else 0.0
 
-    def _share_out(self, now: float, short: list[bool]) -> None:
+    def _share_out(self, now: float) -> None:
         lanes = list(self.lanes.values())
         for lane in lanes:
             lane.advance(now)
-        if self.wake_up_s:
-            self._wait_for_cpu(lanes)
         rates = solve(self.capacity, lanes, self.wanted, self.group_weights)
         used = [0.0] * (len(self.capacity) + 1)
         neighbours = self.containers - 1
@@ -271,10 +271,10 @@ class FluidHost:
                 ends_s = end_s
         self.used, self.next_end_s = used, ends_s
 
-    def _wait_for_cpu(self, lanes: list[Lane]) -> None:
+    def _wait_for_cpu(self) -> None:
         """Let each request of those who use the disk wait for the CPU behind the threads that are there."""
         wanted = [0.0] * len(self.capacity)
-        for lane in lanes:
+        for lane in self.lanes.values():
             pattern = lane.pattern
             limit = pattern.alone.limit
             if pattern.requests_per_s and self.cores:
