@@ -127,8 +127,9 @@ class Tank:
         # Who is on each host, and how many, in the order in which they came; kept only where some may have to go.
         self._on: list[dict[Running, int]] | None = None if gap is None else [{} for _ in range(len(hosts))]
         self._dependencies = Dependencies()
-        self._out_of_memory: dict[str, int] = {}  # how often containers of a job were
+        self._out_of_memory: dict[Job, int] = {}  # how often those that are submitted again were
         self._backing_off = 0  # jobs that will be submitted again
+        self._failing = 0  # those of them that have been so often
         self._all_arrived = self._all_hosts_changed = False
         self._over = self.env.event()
         self._watchers: list[Watcher] = []
@@ -266,7 +267,8 @@ class Tank:
     def _nobody_tries(self) -> bool:
         """Say whether nothing waits, or only for something to end, once nothing will."""
         waiting = len(self._waiting)
-        if self._backing_off:
+        # Who fails again and again does not keep a run going in which nothing else happens: it may fail for ever.
+        if self._backing_off > (self._failing if self._all_hosts_changed else 0):
             return False
         return not waiting or (self._all_hosts_changed and waiting == self._dispatcher.dormant())
 
@@ -327,8 +329,9 @@ class Tank:
             self._start(pending, claims, run_s[claims.group], begin, behaviour)
         if not remaining:
             del self._waiting[pending.job]
-            self._end_if_over()
         self._kill_for_memory()
+        if not remaining:
+            self._end_if_over()
         return _Answer(self.env, outcome)
 
     def watch(self, watcher: Watcher) -> None:
@@ -451,8 +454,9 @@ class Tank:
         for watcher in self._watchers:
             watcher.ended(running.scheduler, job, running.task, hosts, counts)
 
-    def _submit_again(self, ended: Iterable[tuple[Running, int]]) -> None:
+    def _submit_again(self, ended: Iterable[tuple[Running, int]]) -> list[Job]:
         """Submit containers that ended before their time, from the beginning; those of one job together."""
+        submitted = []
         jobs: dict[Job, dict[tuple[Task, Behaviour], list[tuple[float, int]]]] = {}
         for running, tasks in ended:
             kinds = jobs.setdefault(running.job, {})
@@ -462,6 +466,8 @@ class Tank:
             again = Job(job.id, self.env.now, job.workload, groups, True, job.user, job.estimate_s)
             behaviours = tuple(behaviour for _, behaviour in kinds)
             self._submit(Arrival(again, tuple(one_or_each(runs) for runs in kinds.values()), behaviours))
+            submitted.append(again)
+        return submitted
 
     def _kill_for_memory(self) -> None:
         """End containers where there is less memory than is used, and submit them again after a while."""
@@ -471,14 +477,23 @@ class Tank:
                 self._cut(running, host, counts)
                 self._leave(running, Event.OUT_OF_MEMORY, host, counts)
                 if can_come_again:
-                    self.env.process(self._after_back_off(running, tasks))
+                    self._back_off(running, tasks)
 
-    def _after_back_off(self, running: Running, tasks: int) -> Process:
-        times = self._out_of_memory[running.job.id] = self._out_of_memory.get(running.job.id, 0) + 1
+    def _back_off(self, running: Running, tasks: int) -> None:
+        """Submit containers again after a while that is longer the more often they were out of memory."""
+        before = self._out_of_memory.get(running.job, 0)
+        wait_s = min(BACK_OFF_S * 2 ** min(before, 16), LONGEST_BACK_OFF_S)
+        often = wait_s == LONGEST_BACK_OFF_S
         self._backing_off += 1
-        yield self.env.timeout(min(BACK_OFF_S * 2 ** min(times - 1, 16), LONGEST_BACK_OFF_S))
-        self._backing_off -= 1
-        self._submit_again([(running, tasks)])
+        self._failing += often
+
+        def again(_: simpy.Event) -> None:
+            self._backing_off -= 1
+            self._failing -= often
+            for job in self._submit_again([(running, tasks)]):
+                self._out_of_memory[job] = before + 1
+
+        self.env.timeout(wait_s).callbacks.append(again)
 
     def _evict(self, outcome: Outcome) -> None:
         """End those who must make room for what was granted, and submit them again."""

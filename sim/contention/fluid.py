@@ -235,6 +235,8 @@ class FluidHost:
 
     def share(self, now: float) -> None:
         """Find out how fast everybody is from now on, and who will be done first."""
+        if self.wake_up_s:
+            self._wait_for_cpu()
         wanted, short = self.wanted, self.plenty
         for want, enough in zip(wanted, self.enough, strict=False):
             if want > enough:
@@ -260,8 +262,6 @@ class FluidHost:
 
     def _share_out(self, now: float) -> None:
         lanes = list(self.lanes.values())
-        if self.wake_up_s:
-            self._wait_for_cpu(lanes)
         rates = solve(self.capacity, lanes, self.wanted, self.group_weights)
         used = [0.0] * len(self.capacity)
         neighbours = self.containers - 1
@@ -282,10 +282,10 @@ class FluidHost:
         used.append(self.memory)
         self.used, self.next_end_s = used, ends_s
 
-    def _wait_for_cpu(self, lanes: list[Lane]) -> None:
+    def _wait_for_cpu(self) -> None:
         """Let each request of those who use the disk wait for the CPU behind the threads that are there."""
         wanted = [0.0] * len(self.capacity)
-        for lane in lanes:
+        for lane in self.lanes.values():
             pattern = lane.pattern
             limit = pattern.alone.limit
             if pattern.requests_per_s and self.cores:
