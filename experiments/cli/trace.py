@@ -20,7 +20,10 @@ def trace() -> None:
 @click.option("--host-cpus", type=float, default=16.0, show_default=True)
 @click.option("--host-memory", default="64GiB", show_default=True)
 @click.option("--on-bad-row", type=click.Choice(["stop", "skip"]), default="skip", show_default=True)
-def info(spec: str, hosts: str | None, host_cpus: float, host_memory: str, on_bad_row: str) -> None:
+@click.option(
+    "--usage", is_flag=True, help="Read what containers used, too, where it is a large table of its own (google2011)."
+)
+def info(spec: str, hosts: str | None, host_cpus: float, host_memory: str, on_bad_row: str, usage: bool) -> None:
     """Say what is in a trace: span, counts, totals against capacity, rates, and rows that cannot be used."""
     from experiments.measures.traceinfo import describe
     from experiments.running.simulate import hosts_of, trace_of
@@ -28,8 +31,9 @@ def info(spec: str, hosts: str | None, host_cpus: float, host_memory: str, on_ba
     from traces.units import size
 
     study = Study(
-        trace=spec, hosts=hosts, host_cpus=host_cpus, host_memory_bytes=size(host_memory), on_bad_row=on_bad_row
-    )
+        trace=spec, hosts=hosts, host_cpus=host_cpus, host_memory_bytes=size(host_memory), on_bad_row=on_bad_row,
+        contention=usage,
+    )  # fmt: skip
     opened = trace_of(study, seed=1)
     try:
         machines = hosts_of(study, opened)[0]

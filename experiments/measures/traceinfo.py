@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from experiments.measures.demandinfo import REFERENCE_CORES, Uses
 from policies.requests import RESOURCES, Task
 from traces.hosts import Hosts
-from traces.trace import OPEN_ENDED, RunTime, Trace
+from traces.trace import OPEN_ENDED, Behaviour, RunTime, Trace
 
 UNITS = {"cpu": (1e3, "cores"), "memory": (2**30, "GiB"), "gpu": (1e3, "GPUs")}
 
@@ -29,11 +30,19 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
     open_ended = infeasible = 0
     first_s, last_s, ended_s = np.inf, 0.0, 0.0
     could_hold: dict[Task, bool] = {}
-    for job, run_s, *_ in trace.arrivals():
+    waiting = 0
+    cores = hosts.capacity[0].mean() / 1e3 if hosts is not None and len(hosts) else 0.0
+    uses = Uses(cores or REFERENCE_CORES)
+    for arrival in trace.arrivals():
+        job, run_s, behaviours, after = arrival
+        waiting += bool(after)
         first_s, last_s = min(first_s, job.submit_s), max(last_s, job.submit_s)
         jobs[job.workload] += not job.resubmission
         again += job.resubmission
         containers[job.workload] += job.tasks
+        if behaviours:
+            for (task, count), behaviour in zip(job.groups, behaviours, strict=True):
+                uses.add(task, count, behaviour)
         fits = True
         for group, runs in zip(job.groups, run_s, strict=True):
             seconds, endless, longest = _seconds(runs, group.count)
@@ -47,7 +56,8 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
                 fits = fits and could_hold[group.task]
         infeasible += not fits
     recorded, held = 0, [0] * len(RESOURCES)
-    for task, count in _at_the_beginning(trace):
+    for task, count, behaviour in _at_the_beginning(trace):
+        uses.add(task, count, behaviour)
         recorded += count
         for axis, amount in enumerate(task.need):
             held[axis] += amount * count
@@ -71,6 +81,8 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
         yield f"  {name}: {jobs[name]} jobs, {containers[name]} containers{rate}"
     if again:
         yield f"  of these submitted again later: {again} groups of containers"
+    if waiting:
+        yield f"  after others have ended: {waiting} jobs"
     if recorded:
         yield f"  running at the beginning: {recorded} containers"
     if open_ended:
@@ -95,15 +107,17 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
             if capacity and held[axis]:
                 line += f"; allocated at the beginning {100 * held[axis] / capacity:.3g} %"
         yield line
+    yield from uses.lines()
     for line in trace.assumptions():
         yield f"  note: {line}"
 
 
-def _at_the_beginning(trace: Trace) -> Iterator[tuple[Task, int]]:
+def _at_the_beginning(trace: Trace) -> Iterator[tuple[Task, int, Behaviour]]:
     for entry in trace.prefill():
-        yield entry.task, entry.hosts.size
-    for job, *_ in trace.prefill_anywhere():
-        yield from job.groups
+        yield entry.task, entry.hosts.size, entry.behaviour
+    for arrival in trace.prefill_anywhere():
+        for (task, count), behaviour in zip(arrival.job.groups, arrival.each_behaviour(), strict=True):
+            yield task, count, behaviour
 
 
 def _seconds(run_s: RunTime, count: int) -> tuple[float, int, float]:
