@@ -97,7 +97,7 @@ SHARED_COLUMNS = (
 
 def columns(results: Sequence[Result]) -> tuple[Column, ...]:
     """Give the columns that say something about these results."""
-    shown = COLUMNS
+    shown: tuple[Column, ...] = COLUMNS
     if any("cpu_short_mean" in result.metrics for result in results):
         shown += SHARED_COLUMNS
     if any("mapreduce_jobs" in result.metrics for result in results):
