@@ -437,20 +437,10 @@ class Tank:
         """Write that containers gave back their room, and tell who watches."""
         now, job = self.env.now, running.job
         self._log.say(
-            now,
-            why,
-            job=job.id,
-            workload=job.workload,
-            scheduler=running.scheduler,
-            again=job.resubmission,
-            tasks=tasks,
-            seconds=now - running.since_s,
-            age_s=now - job.submit_s,
-            host=int(hosts[0]) if hosts.size == 1 else -1,
-            levels=self._levels(),
-            where=(hosts, counts),
-            alone_s=alone_s,
-        )
+            now, why, job.id, job.workload, running.scheduler, job.resubmission, 0, tasks, 0, -1,
+            now - running.since_s, now - job.submit_s, int(hosts[0]) if hosts.size == 1 else -1, self._levels(),
+            (hosts, counts), alone_s,
+        )  # fmt: skip
         for watcher in self._watchers:
             watcher.ended(running.scheduler, job, running.task, hosts, counts)
 

@@ -86,6 +86,7 @@ class Ledger:
         # everything (see `ClusterView.containers`), since the hosts of a transaction are far apart in memory.
         self._rows = np.zeros((n_resources + 2, n_hosts), dtype=np.int64)
         self._flat, self._begins = self._rows.reshape(-1), np.arange(n_resources + 2)[:, None] * n_hosts
+        self._cells = self._flat.data  # for single numbers, which NumPy reads and writes slowly
         self._free, self._stamps = self._rows[:n_resources], self._rows[n_resources:]
         self._version, self._claimed = self._stamps
         self._free[:] = self._capacity
@@ -204,10 +205,14 @@ class Ledger:
         """Give back the room of containers that ended, and say how many they are."""
         if task.apart:
             self._siblings.go(job, hosts, counts)
-        steps, tasks = self._steps[task], int(np.add.reduce(counts))
+        steps = self._steps[task]
+        tasks = int(counts[0]) if counts.size == 1 else int(np.add.reduce(counts))
         if self._demands is not None:
             self._demands.go(task, hosts, counts, tasks)
-        self._load.changed(steps.amounts, hosts, counts, -tasks, self._step(steps.go, hosts, counts, tasks))
+        if hosts.size == 1:
+            self._change_one(steps.amounts, int(hosts[0]), -tasks)
+        else:
+            self._load.changed(steps.amounts, hosts, counts, -tasks, self._step(steps.go, hosts, counts, tasks))
         return tasks
 
     def set_host(self, host: int, *, alive: bool, capacity: Sequence[int] | None = None) -> None:
@@ -304,20 +309,33 @@ class Ledger:
         if self._demands is not None:
             self._demands.come(task, hosts, counts, tasks)
         steps = self._steps.get(task) or self._learn(task)
-        self._load.changed(steps.amounts, hosts, counts, tasks, self._step(steps.come, hosts, counts, tasks))
+        if hosts.size == 1:
+            self._change_one(steps.amounts, int(hosts[0]), tasks)
+        else:
+            self._load.changed(steps.amounts, hosts, counts, tasks, self._step(steps.come, hosts, counts, tasks))
+
+    def _change_one(self, amounts: list[int], host: int, tasks: int) -> None:
+        """Let containers come to one host, or go if `tasks` is negative.
+
+        Most transactions of most traces are a single container, and so are all ends where hosts are shared.
+        """
+        cells, n_hosts, cell = self._cells, len(self._alive), host
+        before = []
+        for amount in amounts:
+            free = cells[cell]
+            before.append(free)
+            cells[cell] = free - tasks * amount
+            cell += n_hosts
+        cells[cell] += abs(tasks)
+        if tasks > 0:
+            cells[cell + n_hosts] += tasks
+        self._load.changed_one(amounts, host, tasks, before)
 
     def _step(self, step: IntArray, hosts: IntArray, counts: IntArray, tasks: int) -> IntArray:
         """Add `counts` times a step, `tasks` times in all, to rows of `hosts`, and give them as they were."""
-        if hosts.size == 1:
-            # Most transactions of most traces are a single container, and a slice is no gather.
-            host = int(hosts[0])
-            rows = self._rows[: len(step), host : host + 1]
-            before: IntArray = rows.copy()
-            rows += step * counts
-            return before
         # Numbers of single cells of the books: made once for both ways, and NumPy writes faster by them.
         cells = self._begins[: len(step)] + hosts
-        before = self._flat.take(cells)
+        before: IntArray = self._flat.take(cells)
         self._flat[cells] = before + (step if tasks == hosts.size else step * counts)
         return before
 

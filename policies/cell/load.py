@@ -89,6 +89,26 @@ class Load:
         if self._changes >= RECOUNT_EVERY:
             self.recount()
 
+    def changed_one(self, amounts: list[int], host: int, tasks: int, before: list[int]) -> None:
+        """Do what `changed` says for one host, on which `before` was free, one number a resource."""
+        if self._uniform:
+            each, total, squares = self._each, self._total, self._squares
+            for axis, amount in enumerate(amounts):
+                step = amount * tasks
+                total[axis] += step
+                squares[axis] += step * (2 * (each[axis] - before[axis]) + step)
+            return
+        for axis, amount in enumerate(amounts):
+            if amount:
+                weight, step = self._per_capacity.item(axis, host), amount * tasks
+                held = self._capacity.item(axis, host) - before[axis]
+                self._total[axis] += step * (weight > 0)
+                self._loads[axis] += step * weight
+                self._load_squares[axis] += step * weight * weight * (2 * held + step)
+        self._changes += 1
+        if self._changes >= RECOUNT_EVERY:
+            self.recount()
+
     def levels(self) -> tuple[float, ...]:
         """Give share of capacity allocated, mean load and its standard deviation, resource after resource."""
         levels: list[float] = []
@@ -104,5 +124,6 @@ class Load:
                 levels += (share, share, spread)
             else:
                 mean = self._loads[axis] / hosts
-                levels += (share, mean, sqrt(max(self._load_squares[axis] / hosts - mean * mean, 0.0)))
+                variance = self._load_squares[axis] / hosts - mean * mean
+                levels += (share, mean, sqrt(variance) if variance > 0 else 0.0)
         return tuple(levels)
