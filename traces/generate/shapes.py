@@ -25,13 +25,13 @@ def _class(name: str, uses: UsesSpec) -> ClassSpec:
 #: Equal requests, unlike use. At rate 1 a host has two containers of each kind on the mean while nobody is slowed.
 CPU_IO = WorkloadSpec(
     span_s=3600.0,
-    hosts=(HostsSpec(20, 2.0, 16 * 2**30),),
+    hosts=(HostsSpec(20, 1.0, 16 * 2**30),),
     classes=(
         _class("cpu", UsesSpec(cpu_demand=Constant(1.0))),
-        _class("io", UsesSpec(cpu_demand=Constant(0.05), disk_read_bps=Constant(15e6))),
+        _class("io", UsesSpec(cpu_demand=Constant(0.05), disk_read_bps=Constant(60e6))),
     ),
     notes=(
-        "containers that compute (1 core) and that read (15 MB/s in order, requests of 128 KiB), which ask for the "
+        "containers that compute (1 core) and that read (60 MB/s in order, requests of 128 KiB), which ask for the "
         "same: all numbers are assumed",
     ),
 )
