@@ -72,7 +72,10 @@ class Measured(NamedTuple):
 
 
 CASES = (
-    *(Measured(f"computes, beside {k} that compute", y, ("C" + k * "C",)) for k, y in ((1, 2.10), (2, 3.20), (3, 4.11))),
+    *(
+        Measured(f"computes, beside {k} that compute", y, ("C" + k * "C",))
+        for k, y in ((1, 2.10), (2, 3.20), (3, 4.11))
+    ),
     *(
         Measured(f"writes, beside {k} that compute", y, ("I" + k * "C",), fitted=True)
         for k, y in ((1, 1.24), (2, 1.36), (3, 1.62))
@@ -142,12 +145,12 @@ def _interplay(wake_up_s: float) -> Interplay:
 
 def check(table: pd.DataFrame) -> Iterator[Check]:
     """Say of each case within 10 per cent of what was measured, and which model was nearer where none was fitted."""
-    for row in table.itertuples():
-        note = WHY_NOT_FLUID if row.model == "fluid" else WHY_NOT_WAKE_UP
-        fitted = " (fitted)" if row.fitted and row.model == "wake-up" else ""
+    for row in table.to_dict("records"):
+        note = WHY_NOT_FLUID if row["model"] == "fluid" else WHY_NOT_WAKE_UP
+        fitted = " (fitted)" if row["fitted"] and row["model"] == "wake-up" else ""
         yield within(
-            f"Docker, {row.model}", f"{row.case}{fitted}: {row.measured:g}×, within a tenth", [row.ours],
-            0.9 * row.measured, 1.1 * row.measured, unit="×", why_not=note,
+            f"Docker, {row['model']}", f"{row['case']}{fitted}: {row['measured']:g}×, within a tenth", [row["ours"]],
+            0.9 * row["measured"], 1.1 * row["measured"], unit="×", why_not=note,
         )  # fmt: skip
     makespans = table[table.case.str.startswith("makespan")]
     far = (makespans.ours - makespans.measured).abs().groupby(makespans.model).mean()
@@ -159,8 +162,8 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
 
 WHY_NOT_FLUID = "without a wait for the CPU, what writes is not slowed by what computes"
 WHY_NOT_WAKE_UP = (
-    "beside one that computes a writing container took 1.5 times as long in the makespans and 1.24 times where the wait "
-    "was fitted, each seen on the same host: no single wait gives both"
+    "beside one that computes, a writing container took 1.5 times as long in the makespans and 1.24 times where the "
+    "wait was fitted, on the same hosts: no single wait gives both"
 )
 
 
@@ -175,7 +178,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for number, (model, marker) in enumerate(zip(MODELS, "ov", strict=True)):
         part = table[table.model == model]
         axes.plot(part.ours, places, marker, color=COLOURS[number], label=f"{model} model")
-    names = [f"{row.case}{' (fitted)' if row.fitted else ''}" for row in measured.itertuples()]
+    names = [f"{row['case']}{' (fitted)' if row['fitted'] else ''}" for row in measured.to_dict("records")]
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.set(xlabel="times as long as alone; for makespans, as mixed")

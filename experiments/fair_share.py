@@ -1,10 +1,10 @@
 """Do hosts share CPU and disk as published examples of fair-share schedulers say?
 
-Each example runs in the tank: its containers on one host, or one host per processor set, and what each gets is measured.
-Claims under test, to the printed digits: Solaris' fair share scheduler (25/75 and 50/50 on two CPUs, all for one where
-the other sleeps, 16.66/33.33/50 and, on processor sets, 4/28/67 per cent on eight), the groups of HP-UX's process
-resource manager (half for one of them, and 12.5/12.5/25 for its members), and blk-iocost's hard disk, on which a random
-read costs 113 times a sequential one at 4 KiB and 4.6 times at 128 KiB.
+Each example runs in the tank: its containers on one host, or one host per processor set, and what each gets is
+measured. Claims under test, to the printed digits: Solaris' fair share scheduler (25/75 and 50/50 on two CPUs, all for
+one where the other sleeps, 16.66/33.33/50 and, on processor sets, 4/28/67 per cent on eight), the groups of HP-UX's
+process resource manager (half for one of them, and 12.5/12.5/25 for its members), and blk-iocost's hard disk, on which
+a random read costs 113 times a sequential one at 4 KiB and 4.6 times at 128 KiB.
 Run: ``python -m experiments.fair_share`` -> results/experiments/fair_share.*
 """
 
@@ -187,25 +187,25 @@ def _alone(hosts: Hosts, container: Placed) -> Ran:
 
 def check(table: pd.DataFrame) -> Iterator[Check]:
     """Compare every figure with what was printed, which may have been rounded or cut off to those digits."""
-    for row in table.itertuples():
-        unit, last = row.unit if row.unit == "×" else " %", 10.0**-row.places
-        claim = f"{row.example}: {row.who} {row.published:g}{unit}"
-        low, high = row.published - last / 2, row.published + last
-        yield within(row.source.partition(",")[0], claim, [row.ours], low, high, unit=unit)
+    for row in table.to_dict("records"):
+        unit, last = row["unit"] if row["unit"] == "×" else " %", 10.0 ** -row["places"]
+        claim = f"{row['example']}: {row['who']} {row['published']:g}{unit}"
+        low, high = row["published"] - last / 2, row["published"] + last
+        yield within(row["source"].partition(",")[0], claim, [row["ours"]], low, high, unit=unit)
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw published figures and ours, and write both beside them."""
     figure = new(8.0, 0.27 * len(table) + 1.2)
     axes = figure.subplots()
-    names: Sequence[str] = [f"{row.example}: {row.who}" for row in table.itertuples()]
+    names: Sequence[str] = [f"{row['example']}: {row['who']}" for row in table.to_dict("records")]
     places = np.arange(len(table))
     axes.barh(places, table.published, height=0.75, color="none", edgecolor=COLOURS[6], label="published")
     for number, (source, part) in enumerate(groups(table, "source")):
         axes.plot(part.ours, part.index, "o", color=COLOURS[number], label=f"ours, {source.partition(',')[0]}")
-    for place, row in zip(places, table.itertuples(), strict=True):
-        axes.text(118, place, f"{row.published:g} {row.unit}", va="center", ha="right", fontsize=7)
-        axes.text(130, place, f"{row.ours:.4g} {row.unit}", va="center", ha="right", fontsize=7)
+    for place, row in zip(places.tolist(), table.to_dict("records"), strict=True):
+        axes.text(118, place, f"{row['published']:g} {row['unit']}", va="center", ha="right", fontsize=7)
+        axes.text(130, place, f"{row['ours']:.4g} {row['unit']}", va="center", ha="right", fontsize=7)
     axes.text(118, -1, "published", ha="right", fontsize=7)
     axes.text(130, -1, "ours", ha="right", fontsize=7)
     axes.set_yticks(places, names, fontsize=7)

@@ -2,10 +2,9 @@
 
 A host of 8 cores: three services that ask for 2 cores and use 1.8, a batch job that asks for 1 and would use 4, and a
 container that asks for half a core and has 1 to 64 threads that never sleep. Claims under test: without isolation its
-neighbours slow down with the number of its threads (`none`), with a cgroup each as if it were one more
-of them (`none:per=container`); by shares, caps and bands services never do; by caps cores stay idle that somebody wants,
-and by nothing else; shares give the batch job at least what it asked for, and bands what services leave, which it shares
-with the runaway.
+neighbours slow down with the number of its threads (`none`), with a cgroup each as if it were one more of them
+(`none:per=container`); by shares, caps and bands services never do; by caps cores stay idle that somebody wants, and by
+nothing else; shares give the batch job at least what it asked for.
 Run: ``python -m experiments.noisy_neighbour`` -> results/experiments/noisy_neighbour.*
 """
 
@@ -72,9 +71,7 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
     yield within(source, "none: 64 threads slow services", [most.slowdown_services["none"]], 5, unit="×")
     grows = most.slowdown_services / table[table.threads == 8].set_index("isolation").slowdown_services
     yield within(source, "none: from 8 to 64 threads the slowdown grows", [grows["none"]], 2, unit="×")
-    yield within(
-        source, "none:per=container: …and there it does not", [grows["none:per=container"]], 1, 1.01, unit="×"
-    )
+    yield within(source, "none:per=container: …and there it does not", [grows["none:per=container"]], 1, 1.01, unit="×")
     yield within(
         source, "none:per=container: …a fifth of the host is less than services use",
         [worst.slowdown_services["none:per=container"]], 1.12, 1.13, unit="×",
@@ -90,7 +87,11 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
         source, "caps: the runaway has what it asked for", [most.cores_runaway["caps"]], 0.499, 0.501, unit=" cores"
     )
     yield within(
-        source, "shares: the batch job has what it asked for", [BATCH.demand.cpu_cores / most.slowdown_batch["shares"]], 1, unit=" cores"
+        source,
+        "shares: the batch job has what it asked for",
+        [BATCH.demand.cpu_cores / most.slowdown_batch["shares"]],
+        1,
+        unit=" cores",
     )
 
 
