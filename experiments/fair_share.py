@@ -204,13 +204,13 @@ def draw(table: pd.DataFrame) -> Figure:
     for number, (source, part) in enumerate(groups(table, "source")):
         axes.plot(part.ours, part.index, "o", color=COLOURS[number], label=f"ours, {source.partition(',')[0]}")
     for place, row in zip(places.tolist(), table.to_dict("records"), strict=True):
-        axes.text(118, place, f"{row['published']:g} {row['unit']}", va="center", ha="right", fontsize=7)
-        axes.text(130, place, f"{row['ours']:.4g} {row['unit']}", va="center", ha="right", fontsize=7)
-    axes.text(118, -1, "published", ha="right", fontsize=7)
-    axes.text(130, -1, "ours", ha="right", fontsize=7)
+        axes.text(138, place, f"{row['published']:g} {row['unit']}", va="center", ha="right", fontsize=7)
+        axes.text(153, place, f"{row['ours']:.4g} {row['unit']}", va="center", ha="right", fontsize=7)
+    axes.text(138, -1, "published", ha="right", fontsize=7)
+    axes.text(153, -1, "ours", ha="right", fontsize=7)
     axes.set_yticks(places, names, fontsize=7)
-    axes.set(xlim=(0, 132), ylim=(len(table) - 0.5, -1.5), xlabel="per cent of all CPUs; for disks, times")
-    axes.legend(fontsize=7, loc="lower right", bbox_to_anchor=(0.85, 0.05))
+    axes.set(xlim=(0, 155), ylim=(len(table) - 0.5, -1.5), xlabel="per cent of all CPUs; for disks, times")
+    axes.legend(fontsize=7, loc="lower right", bbox_to_anchor=(0.72, 0.2))
     return figure
 
 
