@@ -531,6 +531,9 @@ def test_the_example_of_the_module_is_a_spec(spec_file):
         ("[hosts]", "prefill = 3\n[hosts]", "prefill: must be a table"),
         ('span_s = "1h"', "notes = 1\nspan_s = 1", "notes: must be a list of texts"),
         ("tasks = 1\n", "tasks = 1\nmapreduce = {map_share = 1}\n", "mapreduce.maps_per_worker: is missing"),
+        ("tasks = 1\n", "tasks = 1\nuses = {disk_bps = 1}\n", "uses.disk_bps: unknown key"),
+        ("tasks = 1\n", "tasks = 1\nuses = {disk_read_bps = -1}\n", "uses.disk_read_bps: value must be 0 or more"),
+        ("tasks = 1\n", "tasks = 1\nuses = {io_size_bytes = 0}\n", "uses: io_size_bytes must be more than 0"),
     ],
 )
 def test_a_mistake_in_a_file_is_one_line_that_names_file_and_key(spec_file, old, new, complaint):
@@ -569,3 +572,37 @@ def test_a_file_that_is_no_spec_is_an_error(spec_file, text, complaint):
 def test_a_spec_that_is_not_there_is_an_error(name):
     with pytest.raises(UserError):
         open_trace(f"generated:{name}", Rejects())
+
+
+USES = """
+uses.cpu_demand = 2
+uses.disk_read_bps = {law = "uniform", low = "1MB", high = "9MB"}
+uses.io_size_bytes = "64KiB"
+"""
+
+
+def test_containers_use_what_the_file_says_and_else_what_they_ask_for(spec_file):
+    path = spec_file(SPEC.replace("tasks = 1\n", f"tasks = 1\n{USES}"))
+    trace = open_trace(f"generated:{path}", Rejects(), seed=1)
+    arrivals = [arrival for arrival in trace.arrivals() if arrival.job.workload == "service"]
+
+    uses = [phase.demand for arrival in arrivals for (phase,) in arrival.behaviours]
+    assert len(uses) == len(arrivals) == 59
+    assert {(use.cpu_cores, use.io_size_bytes, use.random_io, use.net_bps) for use in uses} == {
+        (2.0, 65536.0, 0.0, 0.0)
+    }
+    assert all(1e6 <= use.disk_read_bps <= 9e6 for use in uses)
+    assert np.mean([use.disk_read_bps for use in uses]) == pytest.approx(5e6, rel=0.2)
+    assert [use.memory_bytes for use in uses] == [a.job.groups[0].task.need.memory_bytes for a in arrivals]
+
+
+def test_what_containers_use_changes_nothing_else_of_the_jobs(spec_file):
+    plain = list(open_trace(f"generated:{spec_file(SPEC)}", Rejects(), seed=1).arrivals())
+    path = spec_file(SPEC.replace("tasks = 1\n", f"tasks = 1\n{USES}"))
+    using = list(open_trace(f"generated:{path}", Rejects(), seed=1).arrivals())
+
+    def said(arrival):
+        return arrival.job.id, arrival.job.submit_s, arrival.job.groups, arrival.run_s
+
+    assert list(map(said, plain)) == list(map(said, using))
+    assert [bool(arrival.behaviours) for arrival in using] == [arrival.job.workload == "service" for arrival in using]

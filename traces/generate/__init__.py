@@ -27,6 +27,17 @@ A workload is described by a `WorkloadSpec`, in Python or in a TOML file::
     mapreduce.reduces_per_worker = 2.5
     mapreduce.map_share = {law = "uniform", low = 0.5, high = 0.95}     # of the run time
 
+    [classes.reader]
+    interarrival_s = "4s"
+    tasks = 1
+    duration_s = "1min"                 # with its host to itself
+    cpus = 0.5
+    memory_bytes = "1GiB"
+    uses.disk_read_bps = "80MB"         # optional: what its containers use where hosts are shared, each quantity a law
+    uses.cpu_demand = 0.1               # cores; what is not said of CPU and memory is as asked for, the rest 0
+    uses.io_size_bytes = "128KiB"       # also: memory_demand_bytes, disk_write_bps, net_bps, and
+    uses.random_io = 0.25               # the share of requests that are random
+
     [prefill]                           # optional: what runs at the beginning, as if the cell had been there for ever
     cpu_allocated = 0.6                 # share of the hosts' CPU
 
@@ -51,7 +62,7 @@ from traces.generate.laws import LAWS, Constant, Empirical, Exponential, Lognorm
 from traces.generate.named import EMBEDDED, open_generated
 from traces.generate.omega import CLUSTERS
 from traces.generate.reading import parse_spec, read_spec
-from traces.generate.spec import ClassSpec, HostsSpec, MapReduceSpec, PickySpec, PrefillSpec, WorkloadSpec
+from traces.generate.spec import ClassSpec, HostsSpec, MapReduceSpec, PickySpec, PrefillSpec, UsesSpec, WorkloadSpec
 
 __all__ = [
     "CLUSTERS",
@@ -71,6 +82,7 @@ __all__ = [
     "PrefillSpec",
     "Quantiles",
     "Uniform",
+    "UsesSpec",
     "WorkloadSpec",
     "open_generated",
     "parse_spec",

@@ -11,22 +11,24 @@ from typing import ClassVar
 import numpy as np
 
 from policies.arrays import FloatArray, IntArray
-from policies.requests import Constraint, Group, Job, MapReduce, Operator, Resources, Task
+from policies.requests import Constraint, Demand, Group, Job, MapReduce, Operator, Resources, Task
 from policies.streams import stream
 from traces.generate.laws import Marginal
 from traces.generate.spec import (
     KIND,
     MAPREDUCE_QUANTITIES,
     QUANTITIES,
+    USE_QUANTITIES,
     ClassSpec,
     HostsSpec,
     MapReduceSpec,
     PickySpec,
+    UsesSpec,
     WorkloadSpec,
 )
 from traces.hosts import Hosts, range_names
 from traces.rejects import Rejects
-from traces.trace import Arrival, Trace
+from traces.trace import Arrival, Behaviour, Trace, steady
 from traces.units import MILLI, thousandths
 
 #: How many jobs of a class are drawn at a time. What they are does not depend on it.
@@ -35,6 +37,9 @@ BLOCK = 4096
 #: What a heavy tail is cut at, so that every number fits in the books.
 MOST_TASKS = 2**31 - 1
 MOST_OF_A_RESOURCE = 2.0**52
+
+#: What an amount that must be more than 0 is at least.
+LEAST_REQUEST_BYTES = 1.0
 
 #: Gives the drawn numbers of a quantity.
 _Draw = Callable[[str], FloatArray]
@@ -127,6 +132,7 @@ def _arrivals(one: ClassSpec, span_s: float, seed: int, picky: PickySpec | None)
 
     streams = {quantity: stream(seed, "workload", one.name, quantity) for quantity in QUANTITIES}
     programs = None if one.mapreduce is None else _programs(one.mapreduce, one.name, seed)
+    behaviours = None if one.uses is None else _behaviours(one.uses, ("workload", one.name), seed)
     demands = repeat(()) if picky is None else _demands(picky, stream(seed, "workload", one.name, KIND))
     first, now = 0, 0.0
     while True:
@@ -137,10 +143,11 @@ def _arrivals(one: ClassSpec, span_s: float, seed: int, picky: PickySpec | None)
         duration_s = draw("duration_s")[:n]
         groups = _groups(kinds, demands)
         mapreduce = repeat(None) if programs is None else programs(kinds[2], duration_s)
-        # The last of them has no end of its own.
-        jobs = zip(submit_s[:n].tolist(), duration_s.tolist(), groups, mapreduce, strict=False)
-        for number, (at, run_s, group, program) in enumerate(jobs, start=first):
-            yield Arrival(Job(f"{one.name}-{number}", at, one.workload, group, mapreduce=program), (run_s,))
+        used: Iterator[tuple[Behaviour, ...]] = repeat(()) if behaviours is None else behaviours(kinds)
+        # The last of them have no end of their own.
+        jobs = zip(submit_s[:n].tolist(), duration_s.tolist(), groups, mapreduce, used, strict=False)
+        for number, (at, run_s, group, program, use) in enumerate(jobs, start=first):
+            yield Arrival(Job(f"{one.name}-{number}", at, one.workload, group, mapreduce=program), (run_s,), use)
         if n < BLOCK:
             return
         first += n
@@ -194,6 +201,34 @@ def _programs(law: MapReduceSpec, name: str, seed: int) -> Callable[[IntArray, F
     return programs
 
 
+def _behaviours(
+    uses: UsesSpec, purpose: tuple[str, str], seed: int
+) -> Callable[[IntArray], Iterator[tuple[Behaviour]]]:
+    """Make what draws what containers use that ask for so much."""
+    laws: dict[str, Marginal] = {name: law for name in USE_QUANTITIES if (law := getattr(uses, name)) is not None}
+    streams = {quantity: stream(seed, *purpose, quantity) for quantity in laws}
+    known: dict[tuple[float, ...], tuple[Behaviour]] = {}  # what use the same share theirs
+
+    def behaviours(kinds: IntArray) -> Iterator[tuple[Behaviour]]:
+        n = kinds.shape[1]
+        # What is asked for, as the books have it.
+        drawn = {"cpu_demand": kinds[0] / MILLI, "memory_demand_bytes": kinds[1].astype(np.float64)}
+        drawn |= {
+            name: np.minimum(law.draw(streams[name], BLOCK)[:n], MOST_OF_A_RESOURCE) for name, law in laws.items()
+        }
+        drawn["io_size_bytes"] = np.maximum(drawn["io_size_bytes"], LEAST_REQUEST_BYTES)
+        drawn["random_io"] = np.minimum(drawn["random_io"], 1.0)
+        for use in zip(*(drawn[name].tolist() for name in USE_QUANTITIES), strict=True):
+            behaviour = known.get(use)
+            if behaviour is None:
+                if len(known) == BLOCK:
+                    known.clear()  # a workload may have no end of them
+                behaviour = known[use] = (steady(Demand(*use)),)
+            yield behaviour
+
+    return behaviours
+
+
 def _prefilled(spec: WorkloadSpec, seed: int) -> Iterator[Arrival]:
     """Draw jobs that run at time 0; each class takes the part of the CPU that it has in the long run."""
     assert spec.prefill is not None
@@ -223,6 +258,7 @@ def _met(one: ClassSpec, left_milli: int, seed: int) -> Iterator[Arrival]:
         return law.draw(streams[quantity], BLOCK)
 
     streams = {quantity: stream(seed, "prefill", one.name, quantity) for quantity in (*QUANTITIES, "left")}
+    behaviours = None if one.uses is None else _behaviours(one.uses, ("prefill", one.name), seed)
     first = 0
     while True:
         kinds = _containers(draw)
@@ -232,10 +268,11 @@ def _met(one: ClassSpec, left_milli: int, seed: int) -> Iterator[Arrival]:
         if n < BLOCK:
             kinds, before = kinds[:, : n + 1], taken[n - 1] if n else 0.0
             kinds[2, n] = (left_milli - before) // kinds[0, n]
-        jobs = zip(run_s.tolist(), _groups(kinds, repeat(())), strict=False)
-        for number, (rest_s, groups) in enumerate(jobs, start=first):
+        used: Iterator[tuple[Behaviour, ...]] = repeat(()) if behaviours is None else behaviours(kinds)
+        jobs = zip(run_s.tolist(), _groups(kinds, repeat(())), used, strict=False)
+        for number, (rest_s, groups, use) in enumerate(jobs, start=first):
             if groups[0].count:
-                yield Arrival(Job(f"prefilled-{one.name}-{number}", 0.0, one.workload, groups), (rest_s,))
+                yield Arrival(Job(f"prefilled-{one.name}-{number}", 0.0, one.workload, groups), (rest_s,), use)
         if n < BLOCK:
             return
         left_milli -= int(taken[-1])

@@ -12,11 +12,13 @@ from policies.errors import UserError
 from traces.generate.laws import LAWS, Constant, Marginal
 from traces.generate.spec import (
     MAPREDUCE_QUANTITIES,
+    USE_QUANTITIES,
     ClassSpec,
     HostsSpec,
     MapReduceSpec,
     PickySpec,
     PrefillSpec,
+    UsesSpec,
     WorkloadSpec,
 )
 from traces.units import seconds, size
@@ -106,6 +108,11 @@ _UNITS: Mapping[str, Callable[[str], float]] = {
     "memory_bytes": size,
 }
 
+#: The same for what containers use.
+_USE_UNITS: Mapping[str, Callable[[str], float]] = {
+    name: _number if name in ("cpu_demand", "random_io") else size for name in USE_QUANTITIES
+}
+
 
 def _check_keys(table: object, required: tuple[str, ...], optional: tuple[str, ...], at: _At) -> None:
     if not isinstance(table, Mapping):
@@ -165,13 +172,14 @@ def _hosts(table: Any, at: _At) -> HostsSpec:
 
 
 def _class(name: str, table: Mapping[str, Any], at: _At) -> ClassSpec:
-    _check_keys(table, tuple(_UNITS), ("mapreduce", "workload"), at)
+    _check_keys(table, tuple(_UNITS), ("mapreduce", "workload", "uses"), at)
     laws = {quantity: _marginal(table[quantity], unit, at.key(quantity)) for quantity, unit in _UNITS.items()}
     programs = _mapreduce(table["mapreduce"], at.key("mapreduce")) if "mapreduce" in table else None
+    uses = _uses(table["uses"], at.key("uses")) if "uses" in table else None
     workload = table.get("workload", name)
     if not isinstance(workload, str):
         raise at.key("workload").wrong("must be a text")
-    one: ClassSpec = at.make(ClassSpec, name=name, mapreduce=programs, workload=workload, **laws)
+    one: ClassSpec = at.make(ClassSpec, name=name, mapreduce=programs, workload=workload, uses=uses, **laws)
     return one
 
 
@@ -180,6 +188,13 @@ def _mapreduce(table: Any, at: _At) -> MapReduceSpec:
     laws = {quantity: _marginal(table[quantity], _number, at.key(quantity)) for quantity in MAPREDUCE_QUANTITIES}
     programs: MapReduceSpec = at.make(MapReduceSpec, **laws)
     return programs
+
+
+def _uses(table: Any, at: _At) -> UsesSpec:
+    _check_keys(table, (), USE_QUANTITIES, at)
+    laws = {quantity: _marginal(law, _USE_UNITS[quantity], at.key(quantity)) for quantity, law in table.items()}
+    uses: UsesSpec = at.make(UsesSpec, **laws)
+    return uses
 
 
 def _marginal(value: object, unit: Callable[[str], float], at: _At) -> Marginal:

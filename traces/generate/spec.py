@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from traces.generate.laws import Marginal, demand
+from policies.requests import IO_SIZE_BYTES
+from traces.generate.laws import Constant, Marginal, demand
 
 #: What is drawn for every job, each from a stream of its own.
 QUANTITIES = ("interarrival_s", "tasks", "duration_s", "cpus", "memory_bytes")
@@ -53,6 +54,47 @@ class MapReduceSpec:
 MAPREDUCE_QUANTITIES = ("maps_per_worker", "reduces_per_worker", "map_share")
 
 
+#: What containers may be said to use, each drawn for every job; the names are those of the native format's columns, in
+#: the order of the fields of `Demand`.
+USE_QUANTITIES = (
+    "cpu_demand", "memory_demand_bytes", "disk_read_bps", "disk_write_bps", "io_size_bytes", "random_io", "net_bps"
+)  # fmt: skip
+
+
+NONE, READ_AHEAD = Constant(0.0), Constant(float(IO_SIZE_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class UsesSpec:
+    """What the containers of a class use at full speed, all the time; it matters where hosts are shared.
+
+    Attributes
+    ----------
+    cpu_demand, memory_demand_bytes : Marginal, optional
+        Cores and bytes; by default what is asked for.
+    disk_read_bps, disk_write_bps, net_bps : Marginal
+        Bytes per second.
+    io_size_bytes : Marginal
+        Bytes of a request to the disk, more than 0.
+    random_io : Marginal
+        Share of those requests that are random, at most 1.
+    """
+
+    cpu_demand: Marginal | None = None
+    memory_demand_bytes: Marginal | None = None
+    disk_read_bps: Marginal = NONE
+    disk_write_bps: Marginal = NONE
+    io_size_bytes: Marginal = READ_AHEAD
+    random_io: Marginal = NONE
+    net_bps: Marginal = NONE
+
+    def __post_init__(self) -> None:
+        for quantity in USE_QUANTITIES:
+            law = getattr(self, quantity)
+            demand(law is None or law.expected() < math.inf, f"{quantity} must be finite")
+        demand(self.io_size_bytes.expected() > 0, "io_size_bytes must be more than 0")
+
+
 @dataclass(frozen=True, slots=True)
 class ClassSpec:
     """One kind of job: how such jobs come and what they are like.
@@ -73,6 +115,8 @@ class ClassSpec:
         Where its jobs are MapReduce programs, which run for `duration_s` on the workers that they ask for.
     workload : str
         The workload class of the jobs; the name by default.
+    uses : UsesSpec, optional
+        What its containers use; without, what they ask for.
     """
 
     name: str
@@ -83,6 +127,7 @@ class ClassSpec:
     memory_bytes: Marginal
     mapreduce: MapReduceSpec | None = None
     workload: str = ""
+    uses: UsesSpec | None = None
 
     def __post_init__(self) -> None:
         demand(bool(self.name) and self.name.isprintable(), "a class needs a name, on one line")
