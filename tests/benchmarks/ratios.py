@@ -101,7 +101,8 @@ def main():
         }
         chosen = {name: run for name, run in runs.items() if all(word in name for word in arguments.names)}
         print(
-            f"{'':38}{'units':>7}{'min':>7}{'max':>7}{'CPU s':>8}{'unit s':>8}{'MB':>6}{'jobs/CPU-s':>12}{'lives/CPU-s':>12}"
+            f"{'':38}{'units':>7}{'min':>7}{'max':>7}{'CPU s':>8}{'unit s':>8}{'MB':>6}"
+            f"{'jobs/CPU-s':>12}{'lives/CPU-s':>12}"
         )
         for name, run in chosen.items():
             measured(run)
