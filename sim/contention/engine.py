@@ -125,7 +125,7 @@ class Contention:
         self._kind = [
             self._known(tuple(sizes), disk) for sizes, disk in zip(capacity.T.tolist(), self._disks, strict=True)
         ]
-        self._up = np.array(list(alive), dtype=bool)
+        self._up = [bool(up) for up in alive]
         self._hosts: list[FluidHost | None] = [None] * len(self._kind)
         self._stays: dict[Running, tuple[FluidHost, Resident]] = {}
         self._stretches: dict[tuple[HostKind, object], tuple[tuple[Pattern, float], ...]] = {}
@@ -145,8 +145,9 @@ class Contention:
         ]
         #: What one unit of use adds to the load of each host, shape (len(names), n_hosts); made when it is asked for.
         self._load_of_one: FloatArray | None = None
-        for number in np.flatnonzero(self._up).tolist():
-            self._weigh(number, 1)
+        for number, up in enumerate(self._up):
+            if up:
+                self._weigh(number, 1)
         self.will_end = 0
 
     def _known(self, capacity: tuple[int, ...], disk: Disk | None) -> HostKind:
@@ -254,13 +255,14 @@ class Contention:
         after, number = host.used, host.number
         if before != after:
             passed_s, up = now - self._measured_s, self._up[number]
-            for axis, (had, has) in enumerate(zip(before, after, strict=True)):
+            for had, has, per_capacity, spread, used, missed in zip(
+                before, after, self._per_capacity[number], self._spreads, self._used, self._missed, strict=False
+            ):
                 if had != has:
                     change = has - had
-                    self._used[axis][number] = has
-                    self._missed[axis][number] -= change * passed_s
+                    used[number] = has
+                    missed[number] -= change * passed_s
                     if up:  # who has still to leave one that is down counts no more
-                        spread, per_capacity = self._spreads[axis], self._per_capacity[number][axis]
                         load = per_capacity * change
                         spread.used += change
                         spread.loads += load

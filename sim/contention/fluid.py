@@ -274,9 +274,12 @@ class FluidHost:
                     used[axis] += together * need
             speed = rate * factor
             if speed != lane.speed:
-                lane.advance(now)
-                lane.speed = speed
-                lane.look_ahead()
+                lane.done_s += lane.speed * (now - lane.since_s)
+                lane.since_s, lane.speed, ends = now, speed, lane.ends
+                if ends and speed and ends[0][2].lane is lane:
+                    lane.end_s = now + (ends[0][0] - lane.done_s) / speed
+                else:
+                    lane.look_ahead()
             if lane.end_s < ends_s:
                 ends_s = lane.end_s
         used.append(self.memory)
