@@ -8,6 +8,7 @@ from scipy import stats
 
 from policies.log import Event
 from policies.placement import scores
+from policies.scheduling import ARCHITECTURES
 from policies.sharing import DISKS
 from policies.sharing.isolation import Shares
 from policies.streams import stream
@@ -117,8 +118,10 @@ def test_containers_that_share_one_core_do_its_work_and_no_more(cell, seed):
     assert work == pytest.approx(sum(run_s * demands[job.id] for job, (run_s,), *_ in jobs))
 
 
-@given(st.integers(0, 2**32), st.sampled_from(["monolithic", "partitioned", "shared-state", "two-level", "partial-sync"]),
-       st.sampled_from([scores.first_fit, scores.spread, scores.binpack]), st.booleans())  # fmt: skip
+@given(
+    st.integers(0, 2**32), st.sampled_from(list(ARCHITECTURES)),
+    st.sampled_from([scores.first_fit, scores.spread, scores.binpack]), st.booleans(),
+)  # fmt: skip
 @settings(max_examples=30, deadline=None)
 def test_where_nothing_is_short_sharing_changes_nothing(cell, seed, architecture, score, pieces):
     rng = np.random.default_rng(seed)
