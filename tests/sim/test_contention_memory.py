@@ -20,8 +20,11 @@ def killed(run):
 
 def test_the_least_important_goes_first(cell):
     run = cell.run(
-        [cell.job("important", memory=600, priority=2), cell.job("other", memory=600, priority=1)]
-        + [cell.job("last", 2.0, memory=1, priority=3)]
+        [
+            cell.job("important", memory=600, priority=2),
+            cell.job("other", memory=600, priority=1),
+            cell.job("last", 2.0, memory=1, priority=3),
+        ]
     )
 
     assert killed(run)[0] == ("other", 1)
@@ -47,8 +50,11 @@ def test_no_more_go_than_must(cell):
 
 def test_who_holds_none_stays(cell):
     run = cell.run(
-        [cell.job("nothing", memory=0, priority=0), cell.job("big", memory=600, priority=1)]
-        + [cell.job("bigger", 1.0, memory=700, priority=1)]
+        [
+            cell.job("nothing", memory=0, priority=0),
+            cell.job("big", memory=600, priority=1),
+            cell.job("bigger", 1.0, memory=700, priority=1),
+        ]
     )
 
     assert {job for job, _ in killed(run)} == {"bigger"}
