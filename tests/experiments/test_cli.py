@@ -269,7 +269,6 @@ def test_a_chooser_of_ones_own_gets_its_random_stream_and_its_parameters(jobs, t
         (["--schedulers", "4"], "is not of the form class=value"),
         (["--t-job", "service=1"], "decision times are given for service, and a job is of class 'batch'"),
         (["--host-cpus", "0.5"], "none of its 3 jobs fits on any of the hosts"),
-        (["--contention", "on"], "contention is not modelled yet"),
         (["--commit", "some"], "'some' is not one of"),
         (["--queue", "fair"], "no queue discipline is called 'fair'"),
         (["--queue", "backfill"], "it goes with --commit gang"),

@@ -64,7 +64,8 @@ def test_who_reads_waits_for_the_cpu_as_the_formula_says(cell, wake_up_s):
     run = cell.run(
         [cell.job("reads", cpu=0.01, disk_read_bps=4096.0 * 100, io_size_bytes=4096.0),
          cell.job("computes", cpu=1.0, run_s=1000.0)],
-        cell.hosts(cores=1, disk=DISKS["SSD_DFL"]), interplay=Interplay(Shares("v1"), wake_up_s=wake_up_s), thinks_s=0.0,
+        cell.hosts(cores=1, disk=DISKS["SSD_DFL"]), interplay=Interplay(Shares("v1"), wake_up_s=wake_up_s),
+        thinks_s=0.0,
     )  # fmt: skip
 
     limit = min(wake_up_limit(100.0, 1.0, wake_up_s), 1.0)
