@@ -77,7 +77,9 @@ def test_what_was_recorded_without_its_use_uses_what_it_asked_for(cell):
 def test_what_is_measured_is_the_mean_of_what_was_used_since_the_last_time(cell, seed):
     rng, every_s = np.random.default_rng(seed), 7.0
     jobs = [
-        cell.job(f"j{n}", t_s, float(rng.uniform(1, 20)), cpu=float(rng.uniform(0, 2)), memory=float(rng.integers(1, 99)))
+        cell.job(
+            f"j{n}", t_s, float(rng.uniform(1, 20)), cpu=float(rng.uniform(0, 2)), memory=float(rng.integers(1, 99))
+        )
         for n, t_s in enumerate(np.sort(rng.uniform(0, 30, 6)).tolist())
     ]  # fmt: skip
     seen = []
