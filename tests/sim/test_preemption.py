@@ -64,7 +64,11 @@ def of(rows, event, job=None):
 def told(rows):
     """Rows in a form that can be compared."""
     return [
-        (*row[:-1], None if row.where is None else tuple(np.asarray(part).tobytes() for part in row.where))
+        (
+            *row[:-2],
+            str(row.alone_s),
+            None if row.where is None else tuple(np.asarray(part).tobytes() for part in row.where),
+        )
         for row in rows
     ]
 
