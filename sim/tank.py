@@ -129,7 +129,7 @@ class Tank:
         self._dependencies = Dependencies()
         self._out_of_memory: dict[Job, int] = {}  # how often those that are submitted again were
         self._backing_off = 0  # jobs that will be submitted again
-        self._failing = 0  # those of them that have been so often
+        self._failing = 0  # those of them that have been so often, and were while nobody else would end
         self._all_arrived = self._all_hosts_changed = False
         self._over = self.env.event()
         self._watchers: list[Watcher] = []
@@ -267,7 +267,7 @@ class Tank:
     def _nobody_tries(self) -> bool:
         """Say whether nothing waits, or only for something to end, once nothing will."""
         waiting = len(self._waiting)
-        # Who fails again and again does not keep a run going in which nothing else happens: it may fail for ever.
+        # Who fails again and again beside those who stay does not keep a run going: it may fail for ever.
         if self._backing_off > (self._failing if self._all_hosts_changed else 0):
             return False
         return not waiting or (self._all_hosts_changed and waiting == self._dispatcher.dormant())
@@ -473,13 +473,14 @@ class Tank:
         """Submit containers again after a while that is longer the more often they were out of memory."""
         before = self._out_of_memory.get(running.job, 0)
         wait_s = min(BACK_OFF_S * 2 ** min(before, 16), LONGEST_BACK_OFF_S)
-        often = wait_s == LONGEST_BACK_OFF_S
+        # Where somebody will end, there will be more room another time.
+        hopeless = wait_s == LONGEST_BACK_OFF_S and not self._hosting.will_end
         self._backing_off += 1
-        self._failing += often
+        self._failing += hopeless
 
         def again(_: simpy.Event) -> None:
             self._backing_off -= 1
-            self._failing -= often
+            self._failing -= hopeless
             for job in self._submit_again([(running, tasks)]):
                 self._out_of_memory[job] = before + 1
 

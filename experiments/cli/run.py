@@ -344,6 +344,8 @@ def _print(study: Study, results: list[Result]) -> None:
         click.echo(f"note: {infeasible} jobs ask for what no host has; they were turned away")
     if over_quota:
         click.echo(f"note: {over_quota} jobs alone ask for more cores than --quota gives their user; turned away")
+    if first["jobs_held"]:
+        click.echo(f"note: {first['jobs_held']} jobs were never submitted: what they come after did not end")
     headings, rows = table(results)
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for number, heading in enumerate(headings):

@@ -23,6 +23,7 @@ from sim.contention import Interplay
 from traces.hosts import HostEvent
 
 NET_BPS = 15_000_000
+BIGGER = Resources(3000, 1000, disk_micro=1_000_000, net_bps=NET_BPS)
 MODES = {"none": Unmanaged(), "shares": Shares("v1"), "caps": Caps(4.0), "bands": Bands()}
 
 
@@ -210,7 +211,7 @@ def close(a, b):
     return abs(a - b) <= 1e-6 * max(abs(a), abs(b), 1.0)
 
 
-def replayed(run, jobs, oracle, resizes):
+def replayed(run, jobs, oracle):
     """Let the oracle live through what the log says that came from outside."""
     by_name = {arrival.job.id: arrival for arrival in jobs}
     happened = [
@@ -232,7 +233,8 @@ def replayed(run, jobs, oracle, resizes):
                 oracle.leave(row.job, host, count, t_s - row.seconds)
         else:
             oracle.up[row.host] = row.event is not Event.HOST_LOST
-            oracle.cores[row.host] = resizes.get((t_s, row.host), oracle.cores[row.host])
+            if row.event is Event.HOST_RESIZED:
+                oracle.cores[row.host] = BIGGER.cpu_milli / 1000
         if at + 1 == len(happened) or happened[at + 1][0] != t_s:
             oracle.settle()
     oracle.until(math.inf)
@@ -268,19 +270,17 @@ def drawn_jobs(cell, rng, n):
 def test_containers_end_when_a_simulation_by_definition_says(cell, seed, mode, disk, effects, architecture, changes):
     rng = np.random.default_rng(seed)
     jobs = drawn_jobs(cell, rng, int(rng.integers(1, 9)))
-    events, resizes = (), {}
+    events = ()
     if changes:
         t_s = np.sort(rng.uniform(2, 40, 3)).tolist()
-        bigger = Resources(3000, 1000, disk_micro=1_000_000, net_bps=NET_BPS)
-        events = (HostEvent(t_s[0], 0, False), HostEvent(t_s[1], 0, True), HostEvent(t_s[2], 1, True, bigger))
-        resizes = {(t_s[2], 1): 3.0}
+        events = (HostEvent(t_s[0], 0, False), HostEvent(t_s[1], 0, True), HostEvent(t_s[2], 1, True, BIGGER))
     machines = cell.hosts(n=2, disk=DISKS[disk], net_bps=NET_BPS, events=events)
     made = {"preempting": monolithic(preempt=True)}.get(architecture, architecture)
     run = cell.run(
         jobs, machines, interplay=Interplay(MODES[mode], *effects), architecture=made, score=scores.spread
     )  # fmt: skip
     oracle = Oracle([2.0, 2.0], 1000, DISKS[disk], mode, *effects)
-    replayed(run, jobs, oracle, resizes)
+    replayed(run, jobs, oracle)
 
     ends = sorted(
         (row.job, host, row.t_s - row.seconds, row.t_s)
