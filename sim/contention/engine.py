@@ -54,10 +54,6 @@ def levels_of(resources: Sequence[str], *, shared: bool) -> Levels:
     return Levels((*allocated, *used), (*(f"{name}_short" for name in rates), "services", "service_latency"))
 
 
-#: What is left of a share when all have left, after many additions and subtractions, is less than this.
-ROUNDING = 1e-9
-
-
 class Spread:
     """Share of a resource used, and mean and standard deviation over hosts of what is used of each."""
 
@@ -69,7 +65,7 @@ class Spread:
 
     def levels(self) -> tuple[float, float, float]:
         """Give the three; none of anything is nothing."""
-        if self.used <= ROUNDING * self.capacity:
+        if not self.hosts or not self.capacity:
             return 0.0, 0.0, 0.0
         mean = self.loads / self.hosts
         return self.used / self.capacity, mean, sqrt(max(self.squares / self.hosts - mean * mean, 0.0))
