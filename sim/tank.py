@@ -520,8 +520,8 @@ class Tank:
     def _resize(self, event: HostEvent, was_alive: bool) -> None:
         """Let a host join, leave or change its size."""
         self.ledger.set_host(event.host, alive=event.alive, capacity=event.capacity)
+        self._hosting.set_host(event.host, alive=event.alive, capacity=event.capacity)
         if event.alive:
-            self._hosting.set_host(event.host, alive=True, capacity=event.capacity)
             what = Event.HOST_RESIZED if was_alive else Event.HOST_JOINED
         else:
             what = Event.HOST_LOST
@@ -530,7 +530,6 @@ class Tank:
             self._kill_for_memory()
         else:
             self._lose(event.host)
-            self._hosting.set_host(event.host, alive=False, capacity=event.capacity)
 
     def _relabel(self, host: int, changes: Mapping[str, str | None]) -> None:
         """Let a host have other attributes. What runs there stays, whatever it demanded of its host."""

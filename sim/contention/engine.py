@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from math import inf, sqrt
+from math import ceil, inf, sqrt
 
 import numpy as np
 import simpy
@@ -16,7 +16,7 @@ from policies.requests import RESOURCES
 from policies.sharing import Disk, Isolation
 from policies.sharing.isolation import Unmanaged
 from sim.containers import Running
-from sim.contention.fluid import FluidHost, Resident, Stretch
+from sim.contention.fluid import ROUNDING, FluidHost, Resident, Stretch
 from sim.contention.patterns import RATES, HostKind, Pattern, Patterns
 from traces.trace import OPEN_ENDED
 
@@ -125,7 +125,7 @@ class Contention:
         ]
         self._up = np.array(list(alive), dtype=bool)
         self._hosts: list[FluidHost | None] = [None] * len(self._kind)
-        self._stays: dict[Running, Resident] = {}
+        self._stays: dict[Running, tuple[FluidHost, Resident]] = {}
         self._stretches: dict[tuple[HostKind, object], tuple[tuple[Pattern, float], ...]] = {}
         self._serials = count()
         self._overfull: list[FluidHost] = []
@@ -180,7 +180,7 @@ class Contention:
         stretches = self._work(running, self._kind[number])
         host = self._host(number)
         resident = Resident(running, stretches, int(running.counts[0]), next(self._serials))
-        self._stays[running] = resident
+        self._stays[running] = host, resident
         if stretches[-1].work_s < OPEN_ENDED:
             self.will_end += 1
         host.come(resident, now)
@@ -204,8 +204,7 @@ class Contention:
 
     def cut(self, running: Running, left: int) -> None:
         """Let some containers leave before their end, so that so many are left."""
-        now, resident = self._env.now, self._stays[running]
-        host = self._host(int(running.hosts[0]))
+        now, (host, resident) = self._env.now, self._stays[running]
         host.go(resident, resident.count - left, now)
         resident.count = left
         if not left:
@@ -249,10 +248,11 @@ class Contention:
             host.integral = [so_far + passed_s * use for so_far, use in zip(host.integral, used, strict=True)]
         host.share(now)
         self._used[host.number] = host.used
+        up = self._up[host.number]  # who has still to leave one that is down counts no more
         for spread, before, after, per_capacity in zip(
             self._spreads, used, host.used, self._per_capacity[host.number], strict=True
         ):
-            if before != after:
+            if before != after and up:
                 change = after - before
                 spread.used += change
                 load = per_capacity * change
@@ -274,20 +274,25 @@ class Contention:
     def overflow(self) -> list[tuple[Running, int, bool]]:
         """Say who must end for want of memory: how many of which containers, and whether they can come again.
 
-        Whoever has the least priority goes first; among equals who holds the most beyond its request, then who came
-        last. A container that is too big for its host by itself cannot come again. To be asked again until nobody must.
+        A container that is too big for its host by itself goes first, since nobody's leaving would help it, and cannot
+        come again. Then goes whoever has the least priority; among equals who holds the most beyond its request, then
+        who came last. To be asked again until nobody must.
         """
         while self._overfull:
             host = self._overfull[-1]
             too_much = host.memory - host.memory_bytes
-            if too_much <= 0 or not host.residents:
+            if too_much <= ROUNDING * host.memory_bytes:
                 self._overfull.pop()
                 continue
-            victim = min(host.residents, key=_importance)
-            assert victim.lane is not None
-            each = victim.lane.pattern.memory_bytes
-            going = min(victim.count, int(-(-too_much // each)) if each else 1)
-            return [(victim.running, going, each <= host.memory_bytes)]
+            # Whoever holds none makes no room.
+            victim = min(
+                (resident for resident in host.residents if resident.memory_bytes),
+                key=lambda resident: (resident.memory_bytes <= host.memory_bytes, _importance(resident)),
+            )
+            each = victim.memory_bytes
+            fits = each <= host.memory_bytes
+            going = min(victim.count, max(ceil(too_much / each - ROUNDING), 1)) if fits else victim.count
+            return [(victim.running, going, fits)]
         return []
 
     # -- hosts ----------------------------------------------------------------------------------------------
@@ -385,5 +390,4 @@ class Contention:
 
 def _importance(resident: Resident) -> tuple[int, float, int]:
     task = resident.running.task
-    assert resident.lane is not None
-    return task.priority, task.need.memory_bytes - resident.lane.pattern.memory_bytes, -resident.serial
+    return task.priority, task.need.memory_bytes - resident.memory_bytes, -resident.serial

@@ -109,7 +109,8 @@ class FluidHost:
     short : list of bool
         Of which shared resource there is less than would be used.
     services, latency : int, float
-        Containers whose answers somebody waits for, and the sum of their latencies.
+        Containers whose answers somebody waits for, and the sum of their latencies. These four are as `share` left
+        them, whoever has come or gone since.
     next_end_s : float
         When the first stretch of a resident ends if nothing changes.
     integral, seen_s : list of float, float
@@ -121,7 +122,7 @@ class FluidHost:
     __slots__ = (
         "capacity", "containers", "cores", "fewer", "group_weights", "integral", "lanes", "latency", "memory",
         "memory_bytes", "minds", "next_end_s", "number", "residents", "seen_s", "services", "short", "streams",
-        "threads", "timer", "timer_s", "uneven", "used", "wake_up_s", "wanted",
+        "threads", "timer", "timer_s", "uneven", "used", "waited_for", "wake_up_s", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -141,7 +142,8 @@ class FluidHost:
         # Where neighbours matter beside what they take, everybody's speed changes whenever one comes or goes.
         self.uneven = minds > 0 or wake_up_s > 0
         self.containers, self.streams, self.threads, self.memory = 0, 0, 0.0, 0.0
-        self.services, self.latency = 0, 0.0
+        self.services, self.waited_for, self.latency = 0, 0, 0.0
+        self.used, self.short = [0.0] * (len(capacity) + 1), [False] * len(capacity)
         self.next_end_s = self.timer_s = inf
         self.timer: Any = None
         self.integral, self.seen_s = [0.0] * (len(capacity) + 1), 0.0
@@ -156,10 +158,8 @@ class FluidHost:
 
     def _forget(self) -> None:
         """Begin anew, without what rounding left: nobody is there."""
-        n = len(self.capacity)
-        self.wanted, self.short = [0.0] * n, [False] * n
-        self.used: list[float] = [0.0] * (n + 1)
-        self.threads = self.memory = self.latency = 0.0
+        self.wanted = [0.0] * len(self.capacity)
+        self.threads = self.memory = 0.0
         self.next_end_s = inf
 
     # -- who comes and goes ---------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ class FluidHost:
         self.threads += more * pattern.threads
         self.memory += more * pattern.memory_bytes
         if pattern.waits:
-            self.services += more
+            self.waited_for += more
 
     def _crowd(self, crowded: bool) -> None:
         """Make all requests to a disk with a head random, or no longer."""
@@ -247,10 +247,8 @@ class FluidHost:
         self.fewer = False
         self.short = short
         self.used[-1] = self.memory
-        if self.services:
-            self.latency = self._latency()
-        elif self.latency:
-            self.latency = 0.0
+        self.services = self.waited_for
+        self.latency = self._latency() if self.services else 0.0
 
     def _share_out(self, now: float, short: list[bool]) -> None:
         lanes = list(self.lanes.values())
