@@ -7,13 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import estimate_error, stale_metrics
+from experiments import estimate_error, recorded_use, stale_metrics
 from experiments.measures.crossover import crossing, crossings
+from experiments.running import fitting
 from experiments.running.experiment import Plan
+from experiments.running.fitting import Fitted, peak
 from experiments.running.mixes import DISK_SHARE, MEMORY_BYTES, Kind, Mixed, alike, arrivals, replay, unlike
 from experiments.running.study import RunKey
-from policies.requests import Demand
+from policies.requests import Demand, Group, Job, Resources, Task
 from policies.sharing import DISKS, device_time
+from traces.trace import Arrival
+from traces.units import MILLI
 
 HOSTS = 4
 
@@ -154,3 +158,61 @@ def test_policies_meet_the_same_containers(study):
     assert len({point.identity for point in study.points(Plan(seeds=(1,)))}) == len(
         list(study.points(Plan(seeds=(1,))))
     )
+
+
+def job(name, submit_s, cores, run_s, count=1, after=()):
+    group = Group(Task(Resources(cores * MILLI, 0)), count)
+    return Arrival(Job(name, submit_s, "batch", (group,)), (run_s,), after=after)
+
+
+def test_the_peak_is_what_is_asked_for_at_a_time_not_in_all():
+    jobs = [job("a", 0.0, 2, 10.0, count=3), job("b", 5.0, 1, 10.0), job("c", 10.0, 4, 1.0)]
+
+    # At 10 s the six cores of a are free again, just as c comes.
+    largest, most = peak(jobs)
+
+    assert (largest[0], most[0]) == (4000, 7000)
+
+
+def test_the_peak_of_a_workflow_knows_who_comes_after_whom():
+    alone = [job("a", 0.0, 2, 10.0), job("b", 0.0, 2, 10.0, after=("a",)), job("c", 0.0, 2, 10.0, after=("b", "a"))]
+
+    assert peak(alone)[1][0] == 2000
+    assert peak([one._replace(after=()) for one in alone])[1][0] == 6000
+
+
+def test_what_never_ends_is_asked_for_to_the_end():
+    assert peak([job("a", 0.0, 2, float("inf")), job("b", 1e9, 1, 1.0)])[1][0] == 3000
+
+
+def test_hosts_are_so_many_that_the_peak_is_the_share_of_them(tmp_path):
+    path = tmp_path / "jobs.csv"
+    path.write_text("job,submit_s,workload,tasks,duration_s,cpus,memory_bytes\na,0,batch,36,10,1,1048576\n")
+
+    study = Fitted(trace=str(path), host_cpus=4, contention=True, asked=0.5)
+    metrics = fitting.replay(study, RunKey("monolithic", "spread", 1), lambda share: None).metrics
+
+    assert metrics["hosts"] == 18
+    # Placing takes a moment, and so many begin together.
+    assert metrics["cpu_allocated_mean"] == pytest.approx(0.5, rel=0.05)
+
+
+def test_a_workload_that_is_made_up_stands_in_for_a_recording():
+    made_up, recorded = (next(iter(recorded_use.points(Plan(trace=trace)))) for trace in (None, "bitbrains:x"))
+
+    assert isinstance(made_up.study, Mixed)
+    assert isinstance(recorded.study, Fitted)
+    assert recorded.study.trace == "bitbrains:x"
+
+
+@pytest.mark.parametrize("file", ["pegasus/montage/montage-chameleon-2mass-005d-001.json"])
+def test_a_recorded_workflow_is_replayed_whole(traces_dir, file):
+    from traces.formats import RECORDED
+
+    if "wfinstances" not in RECORDED:
+        pytest.skip("there is no reader of workflows here")
+    study = Fitted(trace=f"wfinstances:{traces_dir / 'wfinstances' / file}", host_disk="HDD", contention=True)
+    metrics = fitting.replay(study, RunKey("monolithic", "spread", 1), lambda share: None).metrics
+
+    assert metrics["tasks_finished"] == metrics["tasks_submitted"] > 50
+    assert metrics["slowdown_mean"] >= 1 - 1e-9
