@@ -40,7 +40,7 @@ bench: $(READY)
 	$(BIN)/python -m pytest -o addopts= tests/benchmarks --benchmark-only --benchmark-columns=min,median,ops --benchmark-sort=name
 
 experiments: $(READY)
-	$(BIN)/towtank experiment run omega busy_cell godel google_week parsync compaction
+	$(BIN)/towtank experiment run omega busy_cell godel google_week parsync compaction stale_metrics estimate_error
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .hypothesis .benchmarks
