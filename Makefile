@@ -11,7 +11,7 @@ help:
 	@echo "make test    the tests"
 	@echo "make lint    linter, formatter and types"
 	@echo "make bench   speed, as ratios to a bare SimPy loop"
-	@echo "make experiments   all studies at the small scale, into results/experiments (about ten minutes)"
+	@echo "make experiments   all studies at the small scale, into results/experiments (about a quarter of an hour)"
 	@echo "make clean   takes away what the others made"
 
 $(READY): pyproject.toml
@@ -41,7 +41,7 @@ bench: $(READY)
 
 experiments: $(READY)
 	$(BIN)/towtank experiment run omega busy_cell godel google_week parsync compaction \
-		cpu_io_spreading fair_share noisy_neighbour docker_interference
+		cpu_io_spreading fair_share noisy_neighbour docker_interference stale_metrics estimate_error
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .hypothesis .benchmarks
