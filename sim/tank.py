@@ -13,7 +13,7 @@ import simpy
 
 from policies.arrays import IntArray
 from policies.cell import Claims, ClusterView, Commit, Conflict, Ledger, Outcome, PreemptiveLedger
-from policies.cell.audit import check, check_apart, check_constraints, check_evictions
+from policies.cell.audit import check_evictions
 from policies.cell.preemption import Resident, victims
 from policies.errors import UserError
 from policies.log import Event, Log
@@ -21,6 +21,7 @@ from policies.placement import Placer
 from policies.requests import Group, Job, Task
 from policies.scheduling import Architecture, Dispatcher, Pending, Settings
 from policies.scheduling.world import Process, Watcher
+from sim.audit import Audit
 from sim.containers import Running, Waiting, as_requested_s, by_run_time, one_or_each, run_s_with
 from sim.contention import Contention, Interplay
 from sim.dependencies import Dependencies
@@ -117,9 +118,7 @@ class Tank:
         self.preemptable = self.ledger.preemptable
         self._hosts = hosts
         self._fits_somewhere: dict[Task, bool] = {}
-        # For the audit: what hosts are like, kept apart from the books, and since when.
-        self._labels = [dict(labels) for labels in hosts.attributes or [{}] * len(hosts)] if options.audit else []
-        self._labelled_s: dict[int, float] = {}
+        self._audit = Audit(hosts)
         self._log, self._options = log, options
         log.levels = self._levels()
         self._waiting: dict[Job, Waiting] = {}
@@ -541,15 +540,12 @@ class Tank:
         """Let a host have other attributes. What runs there stays, whatever it demanded of its host."""
         self.ledger.set_attributes(host, changes)
         self._log.say(self.env.now, Event.HOST_RELABELLED, host=host)
-        if self._options.audit:
-            self._labelled_s[host] = self.env.now
-            labels = {**self._labels[host], **changes}
-            self._labels[host] = {name: value for name, value in labels.items() if value is not None}
+        self._audit.relabelled(host, changes, self.env.now)
 
     def _lose(self, host: int) -> None:
         """End what runs on a host that went away."""
         lost = []
-        for running in list(self._running):
+        for running in self._hosting.on(host, self._running):
             gone = running.hosts == host
             if not gone.any():
                 continue
@@ -596,20 +592,6 @@ class Tank:
             self.env.run(until=until_s)
 
     def check(self) -> None:
-        """Assert that the books say what runs, and that it runs where it may."""
-        running, recorded = (
-            [(r.job.id, r.task, r.hosts.tolist(), r.counts.tolist()) for r in self._running if r.recorded is kind]
-            for kind in (False, True)
-        )
-        check(self.snapshot(), *([entry[1:] for entry in kind] for kind in (running, recorded)))
-        check_apart(running, recorded)
+        """Assert that the books say what runs, and that it runs where it may and as fast as it may."""
+        self._audit.check(self.snapshot(), self._running)
         self._hosting.check()
-        if self._labels:
-            # What runs stays when its host changes.
-            changed_s = self._labelled_s
-            placed = [
-                (r.task, [host for host in r.hosts.tolist() if r.since_s > changed_s.get(host, -1.0)])
-                for r in self._running
-                if r.task.constraints and not r.recorded
-            ]
-            check_constraints(self._labels, placed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import simpy
@@ -55,6 +55,10 @@ class Undisturbed:
 
     def cut(self, running: Running, left: int) -> None:
         """Let some containers leave before their end: those that stay do not notice."""
+
+    def on(self, host: int, running: Iterable[Running]) -> list[Running]:
+        """Give, of those that run, all that may be on a host."""
+        return list(running)
 
     def overflow(self) -> Sequence[tuple[Running, int, bool]]:
         """Say who must end for want of memory: nobody, since nobody uses more than it was given."""

@@ -65,16 +65,14 @@ def interference(
     return np.asarray(1.0 / (1.0 + costs * neighbours * minds + switches))
 
 
-def wake_up_limit(
-    requests_per_s: float | FloatArray, competitors: float | FloatArray, wake_up_s: float = 0.0
-) -> float | FloatArray:
+def wake_up_limit(requests_per_s: float, competitors: float, wake_up_s: float = 0.0) -> float:
     r"""Say how fast a container can advance at most that waits for the CPU once per request.
 
     Parameters
     ----------
-    requests_per_s : float or ndarray
+    requests_per_s : float
         How many requests it issues alone, one after the other, per second; not negative.
-    competitors : float or ndarray
+    competitors : float
         How many other threads per core want to run, not negative; 0 where there are cores left for it.
     wake_up_s : float
         How long it waits for each of them, in seconds: `WAKE_UP_S`, or 0, the default, for a kernel that runs at once
@@ -82,7 +80,7 @@ def wake_up_limit(
 
     Returns
     -------
-    float or ndarray
+    float
         A limit of its rate, more than 0 and at most 1.
 
     Notes

@@ -222,6 +222,11 @@ class Contention:
                 self.will_end -= 1
         self._share(host, now)
 
+    def on(self, number: int, running: Iterable[Running]) -> list[Running]:
+        """Give, of those that run, all that are on a host."""
+        host = self._hosts[number]
+        return [] if host is None else [resident.running for resident in host.residents]
+
     def _due(self, event: simpy.Event) -> None:
         """Let those go on whose stretch has come to its end."""
         host: FluidHost = event.value  # type: ignore[assignment]

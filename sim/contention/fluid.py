@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from policies.sharing.kernel import Kind, solve
-from policies.sharing.slowdown import BORG_PER_NEIGHBOUR
+from policies.sharing.slowdown import interference, wake_up_limit
 from sim.containers import Running
 from sim.contention.patterns import Pattern
 
@@ -264,8 +264,7 @@ class FluidHost:
         lanes = list(self.lanes.values())
         rates = solve(self.capacity, lanes, self.wanted, self.group_weights)
         used = [0.0] * len(self.capacity)
-        neighbours = self.containers - 1
-        factor = 1.0 / (1.0 + BORG_PER_NEIGHBOUR * neighbours * self.minds) if self.minds else 1.0
+        factor = float(interference(self.containers, self.minds)) if self.minds and lanes else 1.0
         ends_s = inf
         for lane, rate in zip(lanes, rates, strict=True):
             together = lane.count * rate
@@ -293,7 +292,7 @@ class FluidHost:
             limit = pattern.alone.limit
             if pattern.requests_per_s and self.cores:
                 others = (self.threads - pattern.threads) / self.cores
-                limit = min(limit, 1.0 / (1.0 + pattern.requests_per_s * self.wake_up_s * others))
+                limit = min(limit, wake_up_limit(pattern.requests_per_s, others, self.wake_up_s))
             lane.limit = limit
             for axis, need in enumerate(lane.needs):
                 wanted[axis] += lane.count * limit * need
