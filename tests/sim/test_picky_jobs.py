@@ -173,9 +173,9 @@ def test_the_audit_knows_what_hosts_have_become():
     tank = tank_of(hosts({"disk": "ssd"}, events=[HostEvent(2.0, 0, True, None, {"disk": "hdd"})]), told)
     tank.run(iter([arrival("a", 2.5, Task(Resources(1000, 1)))]))
 
-    assert tank._labels == [{"disk": "hdd"}]
+    assert tank._audit._labels == [{"disk": "hdd"}]
     with pytest.raises(AssertionError, match="host 0 has disk"):
-        check_constraints(tank._labels, [(PICKY, [0])])
+        check_constraints(tank._audit._labels, [(PICKY, [0])])
 
 
 labels = st.dictionaries(st.sampled_from(["disk", "zone"]), st.sampled_from(["ssd", "b"]))
