@@ -7,7 +7,7 @@ CPU or memory, whichever is scarcer, are asked for at a time at most, were nobod
 larger scale also SSDs). Without ``--trace`` the containers of `estimate_error` stand in, on eight hosts.
 Claim under test: containers are slowed less, and workflows end no later, where policies go by profiles than where
 they count containers; of the CPU that is allocated much is not used.
-Run: ``python -m experiments.recorded_use --trace bitbrains:PATH`` -> results/experiments/recorded_use.*
+Run: ``python -m experiments.recorded_use``, with ``--trace bitbrains:PATH`` -> results/experiments/recorded_use.*
 """
 
 from __future__ import annotations

@@ -7,11 +7,14 @@ what is left of it then, where that is not plain.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from policies.arrays import FloatArray, IntArray
 from policies.cell import ClusterView
 from policies.errors import UserError
+from policies.placement.interface import with_terms
 from policies.requests import ALWAYS, Task
 
 #: Resources of which containers get less, and therefore take longer, when too much of them is wanted.
@@ -21,6 +24,16 @@ SLOWED_BY = ("cpu", "disk", "net")
 DECIMALS, TIE = 6, 1e-10
 
 
+def _unused(view: ClusterView, task: Task, fresh: bool = False) -> Mapping[str, FloatArray]:
+    """Give the terms of `least_used`, resource by resource."""
+    used, rows = view.usage + view.fresh if fresh else view.usage, _rows(view, task)
+    return {
+        view.resources[row]: (view.capacity[row] - used[row]) * view.per_capacity[row] * (100.0 / len(rows))
+        for row in rows
+    }
+
+
+@with_terms(_unused)
 def least_used(view: ClusterView, task: Task, fresh: bool = False) -> FloatArray:
     r"""Prefer the host with the largest share of its capacity unused, as measured.
 
@@ -38,10 +51,8 @@ def least_used(view: ClusterView, task: Task, fresh: bool = False) -> FloatArray
     measurement tells nothing of who came since, everybody goes to the host that was idle then (the "thundering herd" of
     kubernetes-sigs/scheduler-plugins issue 453), which `fresh` mends.
     """
-    used = view.usage + view.fresh if fresh else view.usage
-    shares = [(view.capacity[row] - used[row]) * view.per_capacity[row] for row in _rows(view, task)]
-    mean: FloatArray = sum(shares) * (100.0 / len(shares))
-    return mean
+    first, *others = _unused(view, task, fresh).values()
+    return sum(others, first)
 
 
 def target_load_packing(
@@ -221,6 +232,16 @@ def tetris(view: ClusterView, task: Task) -> FloatArray:
     return np.where(exceeded > 0, -exceeded, aligned)
 
 
+def _rise(view: ClusterView, task: Task) -> Mapping[str, FloatArray]:
+    """Give the terms of `predicted_contention`: by how much slowdowns rise, and who is there."""
+    crowd = np.negative(view.containers, dtype=np.float64)
+    if view.demands is None or view.need(task) is None:
+        return {"containers": crowd}
+    rise = _slowdowns(view, task) - _slowdowns(view, None)
+    return {"slowdowns": -np.round(rise, DECIMALS), "containers": TIE * crowd}
+
+
+@with_terms(_rise)
 def predicted_contention(view: ClusterView, task: Task) -> FloatArray:
     r"""Put a container where the slowdowns, its own and those of its neighbours, add up to least.
 
@@ -232,11 +253,8 @@ def predicted_contention(view: ClusterView, task: Task) -> FloatArray:
     with the fewest containers is taken. Nothing published; Paragon (Delimitrou and Kozyrakis, ASPLOS 2013) minimises
     interference that it learns by trial. Where no demands are kept, nobody is slowed: `spread`.
     """
-    crowd = np.negative(view.containers, dtype=np.float64)
-    if view.demands is None or view.need(task) is None:
-        return crowd
-    rise = _slowdowns(view, task) - _slowdowns(view, None)
-    return TIE * crowd - np.round(rise, DECIMALS)
+    first, *others = _rise(view, task).values()
+    return sum(others, first)
 
 
 def _slowdowns(view: ClusterView, task: Task | None) -> FloatArray:
