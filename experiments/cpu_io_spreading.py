@@ -146,7 +146,7 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
         )
         yield within(source, f"HDD: {AWARE[0]} pays from a {axis} of", [begin], 0, HALF)
         # It is known where it stops only if that is before the last place.
-        yield within(source, f"HDD: {AWARE[0]} pays up to a {axis} of", [end], HALF, by_place.columns[-2])
+        yield within(source, f"HDD: {AWARE[0]} pays up to a {axis} of", [end], HALF, float(by_place.columns[-2]))
 
 
 WHY_NOT = (
