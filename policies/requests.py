@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+#: A disk in the books: one device-second per second.
+DEVICE_MICRO = 1_000_000
+
 
 class Resources(NamedTuple):
     """Amounts of every resource the books know, in whole numbers, so that sums can be compared with ``==``."""
@@ -17,7 +20,7 @@ class Resources(NamedTuple):
     cpu_milli: int = 0
     memory_bytes: int = 0
     gpu_milli: int = 0
-    disk_micro: int = 0  # device-time, 1,000,000 a second being a disk that never rests
+    disk_micro: int = 0  # device-time, DEVICE_MICRO a second being a disk that never rests
     net_bps: int = 0
 
 

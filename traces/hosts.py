@@ -13,13 +13,10 @@ import numpy as np
 
 from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.errors import UserError
-from policies.requests import ALWAYS, RESOURCES, Resources, Task
+from policies.requests import ALWAYS, DEVICE_MICRO, RESOURCES, Resources, Task
 from policies.sharing import Disk, disk_named
 from traces.labels import read_labels
 from traces.units import GPU_MILLI, MILLI
-
-#: A disk in the books: one device-second per second.
-DEVICE_MICRO = 1_000_000
 
 _DISK, _NET = RESOURCES.index("disk"), RESOURCES.index("net")
 

@@ -48,10 +48,9 @@ class Profiler:
         """Yield the same jobs with profiles; each submission is profiled anew."""
         for arrival in arrivals:
             job, factors = arrival.job, self._factors()
-            behaviours = arrival.behaviours or (None,) * len(job.groups)
             groups = tuple(
                 group._replace(task=self._with_profile(group.task, behaviour, factors))
-                for group, behaviour in zip(job.groups, behaviours, strict=True)
+                for group, behaviour in zip(job.groups, arrival.each_behaviour(), strict=True)
             )
             yield arrival._replace(job=replace(job, groups=groups))
 

@@ -334,8 +334,6 @@ def _print(study: Study, results: list[Result]) -> None:
         click.echo(f"note: --schedulers names {workload}, and no job is of that class")
     if study.mapreduce != DEFAULT.mapreduce and "mapreduce_jobs" not in first:
         click.echo(f"note: --mapreduce {study.mapreduce}: none of the jobs is a MapReduce job")
-    if first["jobs_held"]:
-        click.echo(f"note: {first['jobs_held']} jobs still wait for others to end when the run does")
     if first["tasks_out_of_memory"]:
         click.echo(f"note: {first['tasks_out_of_memory']} containers were ended for want of memory")
     over_quota = int(first["jobs_over_quota"] or 0)

@@ -13,7 +13,7 @@ import numpy as np
 
 from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.requests import RESOURCES, Task
-from policies.sharing.disk import Disk, device_time, interleaved
+from policies.sharing.disk import Disk, device_micro
 
 #: Measurements over which a standard deviation is taken.
 WINDOW = 15
@@ -113,11 +113,7 @@ class Kinds:
         for number, disk in enumerate(self._disks):
             alone = shared = streams = 0
             if disk is not None and profile.disk_read_bps + profile.disk_write_bps > 0:
-                rates = profile.disk_read_bps, profile.disk_write_bps, profile.io_size_bytes
-                alone, shared = (
-                    round(1e6 * float(device_time(*rates, interleaved(profile.random_io, users, disk), disk)))
-                    for users in (1, 2)
-                )
+                alone, shared = (round(device_micro(profile, users, disk)) for users in (1, 2))
                 streams = 1
             steps[number, self.disk_row], steps[number, -2], steps[number, -1] = alone, shared, streams
         return steps

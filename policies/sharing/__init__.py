@@ -7,7 +7,7 @@ what sharing costs.
 Nothing here knows time: what is given holds until the next container comes, goes or changes its mind.
 """
 
-from policies.sharing.disk import DISKS, Disk, device_time, disk_named, interleaved
+from policies.sharing.disk import DISKS, Disk, device_micro, device_time, disk_named, interleaved
 from policies.sharing.isolation import ISOLATIONS, Band, Division, Isolation
 from policies.sharing.kernel import Kind, solve
 from policies.sharing.progress import Progress, progress
@@ -27,6 +27,7 @@ __all__ = [
     "Kind",
     "Leaf",
     "Progress",
+    "device_micro",
     "device_time",
     "disk_named",
     "interference",

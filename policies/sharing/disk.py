@@ -14,6 +14,7 @@ import numpy as np
 
 from policies.arrays import FloatArray, IntArray
 from policies.errors import UserError
+from policies.requests import DEVICE_MICRO, Demand
 
 PAGE_BYTES = 4096
 
@@ -164,6 +165,23 @@ def _request_s(bps: int, seq_iops: int, rand_iops: int, pages: FloatArray, rando
     page_s = PAGE_BYTES / bps
     seq_s, rand_s = max(1.0 / seq_iops - page_s, 0.0), max(1.0 / rand_iops - page_s, 0.0)
     return seq_s + random * (rand_s - seq_s) + pages * page_s
+
+
+def device_micro(demand: Demand, streams: int, disk: Disk) -> float:
+    """Say how much of a disk a container takes at full speed, in the micro-units of the books.
+
+    Parameters
+    ----------
+    demand : Demand
+        What it uses.
+    streams : int
+        How many containers use the disk, this one included.
+    disk : Disk
+        The device.
+    """
+    random = interleaved(demand.random_io, streams, disk)
+    taken = device_time(demand.disk_read_bps, demand.disk_write_bps, demand.io_size_bytes, random, disk)
+    return float(taken) * DEVICE_MICRO
 
 
 def interleaved(random_share: FloatArray | float, streams: IntArray | int, disk: Disk) -> FloatArray:

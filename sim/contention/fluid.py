@@ -183,14 +183,14 @@ class FluidHost:
                     lane.end_s = end_s
                     if end_s < self.next_end_s:
                         self.next_end_s = end_s
-        self._count(lane, resident, resident.count)
+        self._count(lane, resident.count)
         resident.memory_bytes = pattern.memory_bytes
 
     def go(self, resident: Resident, count: int, now: float) -> None:
         """Let some of a resident's containers, or all, leave; to be followed by `share`."""
         lane = resident.lane
         assert lane is not None
-        self._count(lane, resident, -count)
+        self._count(lane, -count)
         if count == resident.count:
             self.fewer = True
             resident.lane = None
@@ -202,7 +202,7 @@ class FluidHost:
         if not self.containers:
             self._forget()
 
-    def _count(self, lane: Lane, resident: Resident, more: int) -> None:
+    def _count(self, lane: Lane, more: int) -> None:
         pattern = lane.pattern
         if pattern.streams:
             before, self.streams = self.streams, self.streams + more

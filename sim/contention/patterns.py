@@ -8,16 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from policies.requests import RESOURCES, Demand, Task
-from policies.sharing import Disk, Isolation, device_time, interleaved
+from policies.sharing import Disk, Isolation, device_micro
 from policies.sharing.isolation import Band
 from policies.sharing.kernel import Kind
 from traces.units import MILLI
 
 #: Resources that make a container slower when they are short. Memory is there or not, and nobody measures a GPU.
 RATES = ("cpu", "disk", "net")
-
-#: One device-second per second in the books.
-DEVICE_MICRO = 1_000_000
 
 
 class HostKind(NamedTuple):
@@ -112,12 +109,7 @@ class Patterns:
         return Pattern(alone, crowded, demand, self.capacity(host), sensitive)
 
     def _needs(self, host: HostKind, demand: Demand, streams: int) -> dict[str, float]:
-        disk_time = 0.0
-        if host.disk is not None:
-            random = interleaved(demand.random_io, streams, host.disk)
-            disk_time = float(
-                device_time(demand.disk_read_bps, demand.disk_write_bps, demand.io_size_bytes, random, host.disk)
-            )
+        disk_micro = 0.0 if host.disk is None else device_micro(demand, streams, host.disk)
         # A host without a network of known speed limits nobody.
         net_bps = demand.net_bps if host.capacity[RESOURCES.index("net")] else 0.0
-        return {"cpu": demand.cpu_cores * MILLI, "disk": disk_time * DEVICE_MICRO, "net": net_bps}
+        return {"cpu": demand.cpu_cores * MILLI, "disk": disk_micro, "net": net_bps}
