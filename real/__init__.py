@@ -1,0 +1,1 @@
+"""The sea: a world with the wall clock and actual Docker hosts."""
