@@ -110,7 +110,9 @@ def state_of(pid: int) -> str:
 
 
 def name_of(pid: int) -> str:
-    """Give the short name of a process, empty if there is none."""
+    """Give the short name of a process, empty if there is none or it is dead."""
+    if state_of(pid) == "X":
+        return ""
     with suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     return ""

@@ -20,6 +20,9 @@ PORT = 2375
 #: dockerd sleeps a second on purpose before it listens without TLS; the rest is for a slow disk and a busy machine.
 READY_WITHIN_S = 60.0
 
+#: How long the commands that become dockerd may take to become it.
+EXEC_WITHIN_S = 5.0
+
 #: How long containers have to end by themselves when their host is stopped.
 STOP_S = 5.0
 
@@ -98,8 +101,12 @@ class Engine:
         """
         folder = self.run_dir / self.host
         folder.mkdir(exist_ok=True)
-        # That of a daemon that was killed would be believed if another process had its number now.
+        # Whoever was killed has left its number, which another process may have by now, or a zombie: the next dockerd
+        # would believe it, or wait for a dead containerd until it gives up.
         (folder / "dockerd.pid").unlink(missing_ok=True)
+        containerd = self._exec_root / "containerd" / "containerd.pid"
+        if containerd.exists() and name_of(_number_in(containerd)) != "containerd":
+            containerd.unlink()
         daemon: list[str | Path] = [
             "dockerd", "--data-root", self.data_dir / "docker", "--exec-root", self._exec_root,
             "--pidfile", folder / "dockerd.pid", "--host", f"unix://{self.socket}", "--host", self.url,
@@ -129,7 +136,7 @@ class Engine:
         until = time.monotonic() + READY_WITHIN_S
         launched = time.monotonic()
         while not self.answers():
-            gone = time.monotonic() > launched + 1 and not self.cgroups.members(self.host, "engine")
+            gone = time.monotonic() > launched + EXEC_WITHIN_S and self.pid() is None
             if gone or time.monotonic() > until:
                 raise UserError(f"host {self.host}: its Engine does not start: {self._last_words()}")
             time.sleep(0.05)
@@ -188,6 +195,12 @@ class Engine:
         self.cgroups.clear(self.host)
         self.socket.unlink(missing_ok=True)
         shutil.rmtree(self._exec_root, ignore_errors=True)
+
+
+def _number_in(file: Path) -> int:
+    with suppress(OSError, ValueError):
+        return int(file.read_text(encoding="utf-8"))
+    return -1
 
 
 def _started(pid: int) -> int:
