@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from policies.errors import UserError
-from real.testbed.commands import name_of, state_of
+from real.testbed.commands import name_of, send, state_of
 
 #: The Linux default, which starves whoever does I/O beside a CPU-bound container less than a short one does: below
 #: 5 ms of quota, containers that start hang for minutes.
@@ -149,8 +149,7 @@ class Cgroups:
                 stuck = ", ".join(f"{name_of(pid)} ({pid}, state {state_of(pid)})" for pid in sorted(pids))
                 raise UserError(f"testbed {self._name}: does not die: {stuck}")
             for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                send(pid, signal.SIGKILL)
             # In version 1 a paused container does not even die.
             for path in self._directories(groups):
                 _write_if_there(path / "freezer.state", "THAWED")

@@ -140,10 +140,8 @@ class Disks:
     def unmount(self, host: str, inside: list[str | Path]) -> None:
         """Unmount what there is of a host's disk."""
         for path in (self.data(host), self.front(host)):
-            while self._commands.tried(*inside, "mountpoint", "-q", path) and not self._commands.tried(
-                *inside, "umount", "--recursive", path
-            ):
-                if not self._commands.tried(*inside, "umount", "--recursive", "--lazy", path):
+            for how in ([], ["--lazy"]):
+                if self._commands.tried(*inside, "umount", "--recursive", *how, path):
                     break
 
     def remove(self) -> None:
