@@ -23,19 +23,8 @@ from real.testbed.mounts import Mounts
 from real.testbed.network import Network
 from real.testbed.options import MIB, MOST_HOSTS, TestbedOptions
 
-#: What can be done to a host, with a line each.
-FAULTS = {
-    "kill": "kill -9 of dockerd; containers live on",
-    "crash": "power loss: all that runs on the host is killed, and a hung disk is free again",
-    "freeze": "dockerd takes connections and answers nothing",
-    "thaw": "it answers again",
-    "cut": "the network cable is pulled; containers live on",
-    "heal": "it is plugged in again",
-    "hang": "the disk answers nothing (slow disks only)",
-    "unhang": "it answers again",
-    "stop": "the host is shut down in order; its containers end",
-    "start": "dockerd starts on the same disk, after kill, crash or stop",
-}
+#: What can be done to a host.
+FAULTS = ("kill", "crash", "freeze", "thaw", "cut", "heal", "hang", "unhang", "stop", "start")
 
 #: How long another command may hold the testbed before we give up.
 _PATIENCE_S = 20.0
@@ -155,10 +144,13 @@ class Testbed:
         return [self._status_of(parts, number, core) for number, core in enumerate(cores, start=1)]
 
     def fault(self, host: str, what: str) -> None:
-        """Do something of `FAULTS` to a host.
+        """Do something of `FAULTS` to a host, and return when it has happened.
 
-        Returns when it has happened: with ``start`` when the Engine answers, with ``crash`` when nothing runs there
-        any more, which makes it the fence of the host.
+        ``kill`` is kill -9 of dockerd, which containers outlive. ``crash`` is a power loss: nothing runs there then,
+        whatever was wrong before, which makes it the fence of the host. ``freeze`` has dockerd take connections and
+        answer nothing (``thaw``), ``cut`` pulls the network cable (``heal``), ``hang`` has the disk answer nothing
+        (``unhang``). ``stop`` shuts the host down in order. ``start`` starts dockerd on the same disk after ``kill``,
+        ``crash`` or ``stop``, and waits until it answers.
 
         Raises
         ------

@@ -5,6 +5,7 @@ import io
 import json
 import mmap
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,7 +23,8 @@ from requests.exceptions import ReadTimeout
 
 from policies.errors import UserError
 from policies.sharing import device_time, disk_named
-from real.testbed import SlowDisk, Testbed, TestbedOptions
+from real.testbed import FAULTS, SlowDisk, Testbed, TestbedOptions
+from real.testbed.cgroups import Cgroups, Hierarchy
 
 NAME, SUBNET = "towtank-tb", 78
 MIB = 1 << 20
@@ -469,6 +471,8 @@ def test_the_command_line_makes_shows_breaks_and_takes_away(alone, tmp_path):
         with closing(docker.DockerClient(base_url=host["address"])) as client:
             assert client.info()["Name"] == host["name"] == "h1"
         assert "h1" in towtank("status").stdout
+        told = towtank("fault", "--help").stdout
+        assert all(re.search(rf"\b{what}\b", told) for what in FAULTS)
         assert towtank("fault", "h1", "hang").stderr == "towtank: host h1: only a slow disk can hang, see --slow-disk\n"
         assert towtank("fault", "h2", "crash").returncode == 2
         assert towtank("down").returncode == 0
@@ -488,6 +492,18 @@ def test_what_is_missing_is_named_with_its_package(monkeypatch):
 
     with pytest.raises(UserError, match=r"needs dockerd, .*apt-get install .*docker\.io"):
         Testbed(TestbedOptions("towtank-tx")).up(1)
+
+
+def test_budgets_are_written_in_the_words_of_version_2(monkeypatch, tmp_path):
+    controllers = frozenset({"cpu", "memory", "cpuset", "pids", "io"})
+    monkeypatch.setattr("real.testbed.cgroups.hierarchies", lambda: [Hierarchy(tmp_path, controllers, unified=True)])
+
+    Cgroups("bed").make("h1", 0.5, 64 * MIB, core=1)
+
+    said = {path.name: path.read_text().strip() for path in (tmp_path / "bed" / "h1").iterdir()}
+    assert (said["cpu.max"], said["memory.max"], said["cpuset.cpus"]) == ("50000 100000", f"{64 * MIB}", "1")
+    assert (tmp_path / "bed" / "cpu.weight").read_text() == "800\n"
+    assert Cgroups("bed").door("h1", "engine").parent.is_dir()
 
 
 @pytest.mark.parametrize("size", [4096, KIB_64, MIB])
