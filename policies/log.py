@@ -36,6 +36,8 @@ class Event(IntEnum):
     USE_CHANGED = 21  # what is used of a host changed, and nobody came or went
     HELD = 22  # a job came that waits for others to end
     RELEASED = 23  # those it waited for have ended
+    LAUNCHED = 24  # containers have a host and are on their way to it, where starting takes time
+    FAILED = 25  # containers would not start, or ended with an error
 
 
 class Row(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 import simpy
 
 from policies.arrays import FloatArray
-from sim.containers import Running
+from traces.replay.containers import Running
 from traces.trace import OPEN_ENDED
 
 
@@ -32,6 +32,7 @@ class Undisturbed:
 
     #: What is known to be used beyond what is allocated: nothing.
     names: tuple[str, ...] = ()
+    starts_at_once = True
 
     def __init__(self, env: simpy.Environment, n_hosts: int, finished: Callable[[Running, float], None]) -> None:
         self._env, self._finished = env, finished
@@ -73,6 +74,10 @@ class Undisturbed:
 
     def load(self) -> FloatArray:
         """Give what is used of each host, shape (0, n_hosts)."""
+        return self._nothing
+
+    def measured(self) -> FloatArray:
+        """Give nothing: nobody measures hosts that are not shared."""
         return self._nothing
 
     def check(self) -> None:

@@ -28,11 +28,11 @@ from policies.sharing import disk_named
 from policies.streams import stream
 from sim import Tank, TankOptions
 from sim.contention import Interplay, levels_of
-from sim.tank import SAMPLES
 from traces.formats import open_trace
 from traces.hosts import Hosts, read_hosts, uniform
 from traces.profiles import Profiler
 from traces.rejects import OnBadRow, Rejects
+from traces.replay import SAMPLES
 from traces.trace import Arrival, Trace
 from traces.units import MILLI
 

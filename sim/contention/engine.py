@@ -16,9 +16,9 @@ from policies.log import Levels
 from policies.requests import RESOURCES
 from policies.sharing import Disk, Isolation
 from policies.sharing.isolation import Unmanaged
-from sim.containers import Running
 from sim.contention.fluid import ROUNDING, FluidHost, Resident, Stretch
 from sim.contention.patterns import RATES, HostKind, Pattern, Patterns
+from traces.replay.containers import Running
 from traces.trace import OPEN_ENDED
 
 
@@ -100,6 +100,8 @@ class Contention:
     will_end : int
         How many residents have an end.
     """
+
+    starts_at_once = True
 
     def __init__(
         self,

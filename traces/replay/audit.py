@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 
 from policies.cell import ClusterView
 from policies.cell.audit import check, check_apart, check_constraints
-from sim.containers import Running
 from traces.hosts import Hosts
+from traces.replay.containers import Running
 
 
 class Audit:
