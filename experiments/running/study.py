@@ -41,6 +41,7 @@ class RunKey(NamedTuple):
 class Study:
     """Everything that decides what a set of runs comes to; see ``towtank run --help`` for each entry."""
 
+    on: str = "tank"  # or "docker:" and an inventory, addresses or contexts
     trace: str = "generated:default"
     prefill: str | None = None
     until_s: float | None = None
