@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from math import ceil, isfinite
 from typing import NamedTuple
 
 from policies.requests import Demand, Resources
-from traces.trace import Behaviour, steady
+from traces.trace import Behaviour, Phase
 from traces.units import MILLI
 
 #: Where a container finds the folder of its host that all may read and write.
@@ -41,9 +41,7 @@ class Fault(NamedTuple):
 NO_FAULT = Fault()
 
 
-def run(
-    behaviour: Behaviour, need: Resources, run_s: float, units_per_s: float, fault: Fault = NO_FAULT
-) -> list[str]:
+def run(behaviour: Behaviour, need: Resources, run_s: float, units_per_s: float, fault: Fault = NO_FAULT) -> list[str]:
     """Say what a container is told that is to do its work.
 
     Parameters
@@ -67,7 +65,7 @@ def run(
     Raises
     ------
     ValueError
-        If the time or the speed is not more than 0 or not a number.
+        If the time is negative, the speed is not more than 0, or either is not a number.
 
     Examples
     --------
@@ -107,7 +105,7 @@ def threads(behaviour: Behaviour, need: Resources) -> int:
     return 2 + max(ceil(demand.cpu_cores) for _, demand in _phases(behaviour, need))
 
 
-def assumptions(behaviours: Iterator[Behaviour]) -> list[str]:
+def assumptions(behaviours: Iterable[Behaviour]) -> list[str]:
     """List what a real container does otherwise than the trace says, one line each.
 
     Parameters
@@ -132,8 +130,10 @@ def assumptions(behaviours: Iterator[Behaviour]) -> list[str]:
     return [f"{count} real containers {text}" for text, count in said.items() if count]
 
 
-def _phases(behaviour: Behaviour, need: Resources) -> tuple[tuple[float, Demand], ...]:
-    return behaviour or steady(Demand(need.cpu_milli / MILLI, float(need.memory_bytes))) or ()
+def _phases(behaviour: Behaviour, need: Resources) -> tuple[Phase, ...]:
+    """Give the phases in which something is done; without a behaviour the tank does the same."""
+    phases = behaviour or (Phase(1.0, Demand(need.cpu_milli / MILLI, float(need.memory_bytes))),)
+    return tuple([phase for phase in phases if phase.share > 0])
 
 
 def _phase(work_s: float, demand: Demand) -> str:
@@ -145,4 +145,4 @@ def _phase(work_s: float, demand: Demand) -> str:
             ("request", min(ceil(demand.io_size_bytes / PAGE_BYTES) * PAGE_BYTES, WINDOW_BYTES)),
             ("random", demand.random_io),
         ]
-    return ",".join(f"{name}={value:.17g}" for name, value in words)
+    return ",".join(f"{name}={value:.12g}" for name, value in words)
