@@ -93,6 +93,7 @@ static char *buffer;
 /* What the threads of a phase share; between barriers nobody writes it. */
 static struct plan plan;
 static int64_t slice;
+static int64_t computed; /* units that all threads have done */
 static pthread_barrier_t gate;
 
 static void fail(int code, const char *format, ...) {
@@ -147,7 +148,9 @@ static void compute(int64_t units) {
 
 static void compute_part(int thread) {
     int64_t units = due(plan.units, slice + 1, plan.slices) - due(plan.units, slice, plan.slices);
-    compute(due(units, thread + 1, plan.threads) - due(units, thread, plan.threads));
+    units = due(units, thread + 1, plan.threads) - due(units, thread, plan.threads);
+    compute(units);
+    __atomic_fetch_add(&computed, units, __ATOMIC_RELAXED);
 }
 
 static int by_value(const void *one, const void *other) {
@@ -393,10 +396,10 @@ static struct plan planned(const struct phase *phase) {
 static double began_s, began_cpu_s;
 
 static void tell(const char *event, double share) {
-    printf("{\"event\": \"%s\", \"share\": %.6f, \"wall_s\": %.6f, \"cpu_s\": %.6f, \"read_bytes\": %" PRId64
-           ", \"written_bytes\": %" PRId64 "}\n",
+    printf("{\"event\": \"%s\", \"share\": %.6f, \"wall_s\": %.6f, \"cpu_s\": %.6f, \"units\": %" PRId64
+           ", \"read_bytes\": %" PRId64 ", \"written_bytes\": %" PRId64 "}\n",
            event, share, seconds(CLOCK_MONOTONIC) - began_s, seconds(CLOCK_PROCESS_CPUTIME_ID) - began_cpu_s,
-           streams[0].moved, streams[1].moved);
+           computed, streams[0].moved, streams[1].moved);
 }
 
 static void run_phase(const struct phase *phase, double before_s, double all_s) {

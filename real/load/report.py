@@ -24,7 +24,7 @@ class Cgroup(NamedTuple):
     memory_bytes : int, optional
         The most that it may have; None without a limit.
     io_weight : int, optional
-        What it weighs for the disk; None where nothing looks at that.
+        What it weighs for the disk, which counts only if the disk's scheduler looks at weights.
     files : Mapping
         Text of all files that were found, by name.
     """
@@ -51,6 +51,8 @@ class Report(NamedTuple):
         Which part of its work was done, 0 to 1.
     wall_s, cpu_s : float
         How long that took, and how much CPU time of all its threads.
+    units : int
+        Units of computation that they did, which are `calibrated` a second.
     read_bytes, written_bytes : int
         What it moved meanwhile, past the page cache.
     done : bool
@@ -62,6 +64,7 @@ class Report(NamedTuple):
     share: float = 0.0
     wall_s: float = 0.0
     cpu_s: float = 0.0
+    units: int = 0
     read_bytes: int = 0
     written_bytes: int = 0
     done: bool = False
