@@ -50,9 +50,9 @@ def units_per_s(program) -> float:
 @pytest.fixture
 def scratch(program, tmp_path) -> Path:
     """A folder on a disk that can be written past the page cache, with a file to read."""
-    made = subprocess.run([program, "prepare", str(4 * MIB), tmp_path / "data"], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no disk here that takes direct writes: {made.stderr.strip()}")
+    made = run(program, ["prepare", str(4 * MIB), str(tmp_path / "data")])
+    if made.code or not made.moved_bytes[1]:
+        pytest.skip(f"{tmp_path} is not on a disk that takes direct writes")
     return tmp_path
 
 
@@ -120,13 +120,13 @@ def test_two_on_one_core_do_all_their_work_in_turns(program, units_per_s):
     assert together_s >= 0.98 * sum(each.cpu_s for each in said)
     for each in said:
         # Hyperthreads and clocks that change make a core-second of now a little different from that of the calibration.
-        assert each.cpu_s == pytest.approx(0.4, rel=0.3)
+        assert each.cpu_s == pytest.approx(0.4, rel=0.4)
 
 
 def test_a_thread_that_computes_uses_the_cpu_for_that_part_of_the_time_that_it_is_told(program, units_per_s):
     said = run(program, told(0.5, Demand(0.2, 0), units_per_s=units_per_s)).said
 
-    assert said.cpu_s == pytest.approx(0.1, rel=0.3)
+    assert said.cpu_s == pytest.approx(0.1, rel=0.4)
     assert said.wall_s >= 0.5
 
 
@@ -148,10 +148,16 @@ def test_bytes_are_those_that_were_asked_for_in_whole_pages(program, scratch):
     ids=["computes", "sleeps", "reads and writes", "reads rarely"],
 )
 def test_alone_it_takes_its_time_and_never_less(program, scratch, units_per_s, demand):
-    wall_s = run(program, told(0.6, demand, units_per_s=units_per_s), scratch).said.wall_s
+    words = told(0.6, demand, units_per_s=units_per_s)
 
-    assert wall_s >= 0.6
-    assert wall_s < 0.6 * 1.5
+    # Others use this machine too: one undisturbed run of several is enough, but none may be too short.
+    for _ in range(5):
+        wall_s = run(program, words, scratch).said.wall_s
+        assert wall_s >= 0.6
+        if wall_s < 0.6 * 1.15:
+            break
+    else:
+        pytest.fail(f"it took {wall_s} s for 0.6 s of work, and no less")
 
 
 def test_who_was_stopped_does_not_catch_up(program):
@@ -221,6 +227,7 @@ def test_it_goes_wrong_as_it_is_told(program):
         (["run", "cpu=1"], "w"),
         (["run", "w=1x"], "1x"),
         (["run", "w=1,request=1000"], "4096"),
+        (["run", "w=1,cpu=1e9"], "cpu"),
         (["run", "--slice", "0", "w=1"], "--slice"),
         (["prepare", "12"], "prepare"),
     ],
@@ -319,7 +326,7 @@ def test_the_program_is_made_once(program):
 def test_without_a_compiler_one_line_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("CC", "no-such-compiler")
 
-    with pytest.raises(UserError, match=r"\Ano-such-compiler: .*gcc[^\n]*\Z"):
+    with pytest.raises(UserError, match=r"\Ano-such-compiler: [^\n]*gcc[^\n]*\Z"):
         image.program(tmp_path)
 
 
