@@ -10,6 +10,7 @@ import io
 import json
 import os
 import platform
+import shlex
 import subprocess
 import tarfile
 import tempfile
@@ -90,7 +91,7 @@ def program(cache_dir: Path | None = None) -> Path:
 
 def _compile(to: Path) -> None:
     compiler = os.environ.get("CC") or "gcc"
-    command = [compiler, *FLAGS, "-x", "c", "-", "-o", str(to), *LIBRARIES]
+    command = [*shlex.split(compiler), *FLAGS, "-x", "c", "-", "-o", str(to), *LIBRARIES]
     try:
         done = subprocess.run(command, input=source(), capture_output=True, check=False)
     except OSError as error:

@@ -35,7 +35,7 @@ class Ended(NamedTuple):
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory) -> Path:
-    if shutil.which(os.environ.get("CC") or "gcc") is None:
+    if not os.environ.get("CC") and shutil.which("gcc") is None:
         pytest.skip("no C compiler: the load container's program cannot be made")
     return image.program(tmp_path_factory.mktemp("cache"))
 
