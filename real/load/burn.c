@@ -9,7 +9,7 @@
  * which part of the requests is not where the one before ended. All but w are 0 unless they are said, and a request
  * 128 KiB; it is a multiple of 4096.
  *
- *   --slice SECONDS       of the work that is done at a time [0.1]
+ *   --slice SECONDS       of the work that is done at a time; less of short work, more where requests are rare [0.1]
  *   --data FILE           what is read [/scratch/data]
  *   --scratch FOLDER      where is written [/scratch]
  *   --window BYTES        size of the file that is written, over and over [16 MiB]
@@ -55,6 +55,7 @@
 #define TURNS 1000          /* of the loop in a unit: about 2 microseconds */
 #define ENDLESS_S 1e9       /* what `inf` means: 30 years, so that shares of it can be counted */
 #define MOST 1e15           /* of anything that is asked for */
+#define MOST_CORES 4096
 #define LONGEST 10          /* times the slice, where requests are rare */
 #define FEWEST 10           /* slices of short work, down to SHORTEST_S each */
 #define SHORTEST_S 0.01
@@ -363,6 +364,7 @@ static struct phase parse_phase(char *text) {
     }
     if (phase.work_s < 0) fail(2, "a phase must say w, the seconds that it takes alone");
     if (phase.request < PAGE || fmod(phase.request, PAGE)) fail(2, "request: must be a multiple of %d bytes", PAGE);
+    if (phase.cores > MOST_CORES) fail(2, "cpu: must be at most %d", MOST_CORES);
     if (phase.random > 1) fail(2, "random: must be within 0 and 1");
     if (fmax(phase.cores * options.units_per_s, phase.read_bps + phase.write_bps) * phase.work_s > 1e18)
         fail(2, "that is more work than can be counted");

@@ -122,9 +122,9 @@ def assumptions(behaviours: Iterable[Behaviour]) -> list[str]:
         small += any(demand.io_size_bytes < PAGE_BYTES for demand in on_disk)
         large += any(demand.io_size_bytes > WINDOW_BYTES for demand in on_disk)
     said = {
-        "of which nobody says what they use, use the CPU and memory that they ask for, and no disk": unknown,
-        "do not use the network that they would use: traffic is not made": networked,
-        f"use their disk in requests of {PAGE_BYTES} bytes instead of smaller ones, and of fewer": small,
+        "use the CPU and memory that they ask for, and no disk, since nobody says what they use": unknown,
+        "do not use the network, since no traffic is made": networked,
+        f"use their disk in fewer requests of {PAGE_BYTES} bytes instead of smaller ones": small,
         f"use their disk in requests of {WINDOW_BYTES} bytes instead of larger ones": large,
     }
     return [f"{count} real containers {text}" for text, count in said.items() if count]

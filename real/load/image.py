@@ -10,6 +10,7 @@ import io
 import json
 import os
 import platform
+import shlex
 import subprocess
 import tarfile
 import tempfile
@@ -76,26 +77,35 @@ def program(cache_dir: Path | None = None) -> Path:
     made = cache_dir / f"burn-{platform.machine()}-{fingerprint()}"
     if made.exists():
         return made
-    compiler = os.environ.get("CC") or "gcc"
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache_dir) as folder:
             new = Path(folder) / "burn"
-            command = [compiler, *FLAGS, "-x", "c", "-", "-o", str(new), *LIBRARIES]
-            done = subprocess.run(command, input=source(), capture_output=True, check=False)
-            if done.returncode:
-                said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-                raise UserError(f"{compiler} cannot make the load container's program: {said[-1]}")
+            _compile(new)
             # Whoever finds it finds all of it, also if two make it at once.
             os.replace(new, made)
-    except FileNotFoundError:
-        raise UserError(
-            f"{compiler}: no such compiler; the load container's program needs gcc and a static C library (Debian: "
-            "gcc libc6-dev), or CC to name another"
-        ) from None
     except OSError as error:
         raise UserError(f"{cache_dir}: cannot keep the load container's program there: {error.strerror}") from None
     return made
+
+
+def _compile(to: Path) -> None:
+    compiler = os.environ.get("CC") or "gcc"
+    command = [*shlex.split(compiler), *FLAGS, "-x", "c", "-", "-o", str(to), *LIBRARIES]
+    try:
+        done = subprocess.run(command, input=source(), capture_output=True, check=False)
+    except OSError as error:
+        why = error.strerror
+    else:
+        if not done.returncode:
+            return
+        said = done.stderr.decode(errors="replace").splitlines()
+        # The first line names what is missing, the last only that something is.
+        why = next((line.strip() for line in said if "error" in line or "cannot find" in line), "it does not say why")
+    raise UserError(
+        f"{compiler}: cannot make the load container's program: {why} (it needs gcc, or what CC names, and a static C "
+        "library; Debian: gcc libc6-dev)"
+    )
 
 
 def archive(binary: bytes, architecture: str) -> bytes:

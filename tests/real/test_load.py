@@ -9,10 +9,12 @@ import shutil
 import signal
 import subprocess
 import tarfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import docker
 import pytest
 
 from policies.errors import UserError
@@ -33,7 +35,7 @@ class Ended(NamedTuple):
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory) -> Path:
-    if shutil.which(os.environ.get("CC") or "gcc") is None:
+    if not os.environ.get("CC") and shutil.which("gcc") is None:
         pytest.skip("no C compiler: the load container's program cannot be made")
     return image.program(tmp_path_factory.mktemp("cache"))
 
@@ -48,9 +50,9 @@ def units_per_s(program) -> float:
 @pytest.fixture
 def scratch(program, tmp_path) -> Path:
     """A folder on a disk that can be written past the page cache, with a file to read."""
-    made = subprocess.run([program, "prepare", str(4 * MIB), tmp_path / "data"], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no disk here that takes direct writes: {made.stderr.strip()}")
+    made = run(program, ["prepare", str(4 * MIB), str(tmp_path / "data")])
+    if made.code or not made.moved_bytes[1]:
+        pytest.skip(f"{tmp_path} is not on a disk that takes direct writes")
     return tmp_path
 
 
@@ -118,13 +120,13 @@ def test_two_on_one_core_do_all_their_work_in_turns(program, units_per_s):
     assert together_s >= 0.98 * sum(each.cpu_s for each in said)
     for each in said:
         # Hyperthreads and clocks that change make a core-second of now a little different from that of the calibration.
-        assert each.cpu_s == pytest.approx(0.4, rel=0.3)
+        assert each.cpu_s == pytest.approx(0.4, rel=0.4)
 
 
 def test_a_thread_that_computes_uses_the_cpu_for_that_part_of_the_time_that_it_is_told(program, units_per_s):
     said = run(program, told(0.5, Demand(0.2, 0), units_per_s=units_per_s)).said
 
-    assert said.cpu_s == pytest.approx(0.1, rel=0.3)
+    assert said.cpu_s == pytest.approx(0.1, rel=0.4)
     assert said.wall_s >= 0.5
 
 
@@ -146,15 +148,22 @@ def test_bytes_are_those_that_were_asked_for_in_whole_pages(program, scratch):
     ids=["computes", "sleeps", "reads and writes", "reads rarely"],
 )
 def test_alone_it_takes_its_time_and_never_less(program, scratch, units_per_s, demand):
-    wall_s = run(program, told(0.6, demand, units_per_s=units_per_s), scratch).said.wall_s
+    words = told(0.6, demand, units_per_s=units_per_s)
 
-    assert wall_s >= 0.6
-    assert wall_s < 0.6 * 1.5
+    # Others use this machine too: one undisturbed run of several is enough, but none may be too short.
+    for _ in range(5):
+        wall_s = run(program, words, scratch).said.wall_s
+        assert wall_s >= 0.6
+        if wall_s < 0.6 * 1.15:
+            break
+    else:
+        pytest.fail(f"it took {wall_s} s for 0.6 s of work, and no less")
 
 
 def test_who_was_stopped_does_not_catch_up(program):
     with started(program, told(0.5, Demand(0, 0))) as process:
         wait_for(process, "began")
+        run(program, told(0.1, Demand(0, 0)))  # until it is in the middle of its work
         process.send_signal(signal.SIGSTOP)
         other = run(program, told(0.5, Demand(0, 0))).said
         process.send_signal(signal.SIGCONT)
@@ -191,7 +200,7 @@ def memory_bytes(pid: int) -> dict[str, int]:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_whatever_ends_it_leaves_nothing_on_the_disk(program, scratch, number, code):
     before = sorted(scratch.iterdir())
-    with started(program, told(float("inf"), Demand(0, 0, disk_write_bps=1e6)), scratch) as process:
+    with started(program, told(10.0, Demand(0, 0, disk_write_bps=1e6)), scratch) as process:
         wait_for(process, "began")
         process.send_signal(number)
         end = ended(process)
@@ -218,6 +227,7 @@ def test_it_goes_wrong_as_it_is_told(program):
         (["run", "cpu=1"], "w"),
         (["run", "w=1x"], "1x"),
         (["run", "w=1,request=1000"], "4096"),
+        (["run", "w=1,cpu=1e9"], "cpu"),
         (["run", "--slice", "0", "w=1"], "--slice"),
         (["prepare", "12"], "prepare"),
     ],
@@ -316,7 +326,7 @@ def test_the_program_is_made_once(program):
 def test_without_a_compiler_one_line_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("CC", "no-such-compiler")
 
-    with pytest.raises(UserError, match=r"\Ano-such-compiler: .*gcc[^\n]*\Z"):
+    with pytest.raises(UserError, match=r"\Ano-such-compiler: [^\n]*gcc[^\n]*\Z"):
         image.program(tmp_path)
 
 
@@ -382,3 +392,90 @@ def test_either_version_of_control_groups_is_read(files, wanted):
 
     assert cgroup[1:6] == wanted
     assert cgroup.files == files
+
+
+# -- in a container ------------------------------------------------------------------------------------------------
+
+
+class Sea(NamedTuple):
+    """A host, and the volume of its disk that containers share."""
+
+    api: docker.APIClient
+    volume: str
+
+    def run(self, words: list[str], memory_bytes: int = 64 * MIB, **limits) -> tuple[dict, bytes]:
+        """Run a container that may do nothing but its work, and give what the Engine and itself say of its end."""
+        api = self.api
+        config = api.create_host_config(
+            network_mode="none",
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            mem_limit=memory_bytes,
+            memswap_limit=memory_bytes,
+            binds=[f"{self.volume}:{command.SCRATCH}"],
+            **limits,
+        )
+        container = api.create_container(image.tag(), words, host_config=config, labels={"towtank.owner": "test"})["Id"]
+        try:
+            api.start(container)
+            api.wait(container)
+            return api.inspect_container(container)["State"], api.logs(container)
+        finally:
+            api.remove_container(container, force=True)
+
+
+@pytest.fixture(scope="module")
+def sea(testbed, program):
+    address = tomllib.loads(testbed.inventory_text())["host"][0]["address"]
+    api = docker.APIClient(address, version="auto", timeout=30)
+    image.ensure(api, program.parent)
+    volume = api.create_volume("towtank-test-load", labels={"towtank.owner": "test"})["Name"]
+    try:
+        yield Sea(api, volume)
+    finally:
+        api.remove_volume(volume)
+        api.close()
+
+
+@pytest.mark.docker
+def test_an_engine_has_the_image_and_is_not_given_it_twice(sea, program, monkeypatch):
+    labels = sea.api.inspect_image(image.tag())["Config"]["Labels"]
+    monkeypatch.setattr(image, "program", lambda _: pytest.fail("it was made again"))
+
+    assert image.ensure(sea.api, program.parent) == image.tag()
+    assert labels == image.LABELS
+
+
+@pytest.mark.docker
+def test_a_container_that_may_do_nothing_else_does_its_work_within_what_was_asked_for(sea):
+    units_per_s = report.calibrated(sea.run(command.calibrate(0.1))[1])
+    sea.run(command.prepare(4 * MIB))
+    behaviour = steady(Demand(0.2, 64 * MIB, 1e6, 2e6, 64 * 1024, 0.5))
+    need = Resources(cpu_milli=500, memory_bytes=64 * MIB)
+
+    state, log = sea.run(
+        command.run(behaviour, need, 1.0, units_per_s),
+        cpu_shares=512,
+        cpu_quota=50_000,
+        cpu_period=100_000,
+        pids_limit=command.threads(behaviour, need),
+    )
+
+    said = report.parse(log)
+    assert (state["ExitCode"], state["OOMKilled"], said.done) == (0, False, True)
+    assert said.units == round(0.2 * units_per_s)
+    assert (said.read_bytes, said.written_bytes) == (round(1e6 / 4096) * 4096, round(2e6 / 4096) * 4096)
+    assert said.wall_s >= 1.0
+    assert (said.cgroup.memory_bytes, said.cgroup.cpu_quota_cores) == (64 * MIB, 0.5)
+    # Of version 2 an Engine makes a weight of the shares, whose formula has changed.
+    assert said.cgroup.cpu_shares == 512 or said.cgroup.cpu_weight < 100
+
+
+@pytest.mark.docker
+def test_a_container_that_leaks_is_killed_by_its_limit(sea):
+    fault = command.Fault(leak_bps=256 * MIB)
+
+    state, log = sea.run(command.run(None, Resources(memory_bytes=16 * MIB), 60.0, 1e5, fault), 32 * MIB)
+
+    assert (state["ExitCode"], report.parse(log).done) == (137, False)
