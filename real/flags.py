@@ -55,8 +55,9 @@ def cpu_flags(isolation: Isolation, request_milli: int, cores: float, sensitive:
     """
     band = Band.PRIORITY if sensitive else Band.NORMAL
     # Shares are what an Engine is told under version 2, too.
-    told: Any = type(isolation)(cgroup="v1") if hasattr(isolation, "cgroup") else isolation
-    division = told(np.array([request_milli]), np.array([band]), np.array([cores]))
+    kind: Any = type(isolation)
+    mode: Isolation = kind(cgroup="v1") if hasattr(isolation, "cgroup") else isolation
+    division = mode(np.array([request_milli]), np.array([band]), np.array([cores]))
     # A container without shares weighs 100 under version 2, and one of 1024 may weigh 39.
     flags = {"cpu_shares": int(division.weights[0])}
     if isfinite(cap := float(division.caps[0])):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from time import monotonic
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from time import monotonic, sleep
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import docker
@@ -24,6 +25,8 @@ STARTS_AT_ONCE = 4
 HEARTBEAT_S, PING_S = 1.0, 2.0
 #: Pings in a row without an answer after which a host counts as down.
 MISSED_PINGS = 3
+#: How long a fence may take, in seconds.
+FENCE_S = 60.0
 
 
 class Listener(Protocol):
@@ -117,16 +120,19 @@ class DockerHost:
 
     def _launch(self, name: str, config: Mapping[str, Any]) -> str:
         # A call that was given up may have been carried out, or will be: names are unique, so there is never a second.
-        client = self._slow
-        try:
-            container: str = client.create_container_from_config(config, name)["Id"]
-        except docker.errors.APIError as error:
-            if error.status_code != 409:
-                raise
-            container = client.inspect_container(name)["Id"]
-        if client.inspect_container(container)["State"]["Status"] == "created":
-            client.start(container)
-        return container
+        client, until_s = self._slow, monotonic() + WORK_S
+        while True:
+            with suppress_status(409):
+                client.create_container_from_config(config, name)
+            with suppress_status(404):
+                there = client.inspect_container(name)
+                break
+            if monotonic() > until_s:
+                raise EngineError(self.name, f"it has been making a container for {WORK_S:g} s")
+            sleep(0.5)  # a call that was given up still makes it
+        if there["State"]["Status"] == "created":
+            client.start(name)
+        return str(there["Id"])
 
     def look_at_end(self, name: str, then: Callable[[Ended | EngineError], None]) -> None:
         """Have it found out how a container ended, and then remove it."""
@@ -146,9 +152,24 @@ class DockerHost:
         """Have the containers of this run listed."""
         self._ask(self._answering, lambda: listed(self._quick, self.ours), then)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, then: Callable[[EngineError | None], None] = lambda answer: None) -> None:
         """Have a container of this run ended, if it runs, and removed; what cannot be done now is done at the end."""
-        self._ask(self._answering, lambda: self._slow.remove_container(name, force=True), lambda answer: None)
+        self._ask(self._answering, lambda: self._slow.remove_container(name, force=True), then)
+
+    def fence(self, then: Callable[[str], None]) -> None:
+        """Have it made sure that nothing runs on the host any more; `then` is told why it is not, or an empty text."""
+
+        def run() -> None:
+            command = self.entry.fence
+            try:
+                done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=FENCE_S)
+            except (OSError, subprocess.TimeoutExpired) as error:
+                self._clock.tell(then, " ".join(str(error).split()))
+                return
+            words = (done.stderr or done.stdout).split()
+            self._clock.tell(then, " ".join(words) or f"exit code {done.returncode}" if done.returncode else "")
+
+        threading.Thread(target=run, name=f"{self.name}/fence", daemon=True).start()
 
     def ask(self, work: Callable[[docker.APIClient], T], then: Callable[[T | EngineError], None]) -> None:
         """Have something quick asked of the Engine; `then` is told the answer."""
@@ -251,6 +272,16 @@ def listed(client: docker.APIClient, ours: Ours) -> list[Listed]:
         for entry in client.containers(all=True, filters=ours.filters())
         if entry["Names"]  # one that is being removed has none
     ]
+
+
+@contextmanager
+def suppress_status(status: int) -> Iterator[None]:
+    """Go on after an Engine's answer with this HTTP status."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        if error.status_code != status:
+            raise
 
 
 def _fail(error: Exception) -> None:
