@@ -391,15 +391,19 @@ class Replay:
 
     # -- what hosting tells ----------------------------------------------------------------------------------
 
-    def began(self, running: Running) -> None:
+    def began(self, *begun: Running) -> None:
         """Take note that containers run that were on their way to their host."""
-        running.since_s = now = self.env.now
-        job = running.job
-        self._log.say(
-            now, Event.STARTED, job.id, job.workload, running.scheduler, job.resubmission, 0, int(running.counts.sum()),
-            0, -1, running.run_s, now - job.submit_s, int(running.hosts[0]) if running.hosts.size == 1 else -1,
-            self._levels(), (running.hosts, running.counts),
-        )  # fmt: skip
+        now, levels = self.env.now, self._levels()
+        for running in begun:
+            running.since_s, job = now, running.job
+            self._log.say(
+                now, Event.STARTED, job.id, job.workload, running.scheduler, job.resubmission, 0,
+                int(running.counts.sum()), 0, -1, running.run_s, now - job.submit_s,
+                int(running.hosts[0]) if running.hosts.size == 1 else -1, levels, (running.hosts, running.counts),
+            )  # fmt: skip
+        # Only now may some of them have to go again: nobody is written to have ended before the row that it began.
+        self._kill_for_memory()
+        self._end_if_over()  # what has no end is not waited for once it runs
 
     def finished(self, running: Running, alone_s: float) -> None:
         """Let containers go that came to their end; those that were cut off before are there no longer.
