@@ -19,7 +19,8 @@ from policies.log import Event, Levels, Row
 # What most rows are compared with: Python 3.11 takes several times longer to reach a member of an enumeration.
 SUBMITTED, ATTEMPTED, COMMITTED, CONFLICTED = Event.SUBMITTED, Event.ATTEMPTED, Event.COMMITTED, Event.CONFLICTED
 STARTED, FINISHED, KILLED, PREEMPTED = Event.STARTED, Event.FINISHED, Event.KILLED, Event.PREEMPTED
-OUT_OF_MEMORY = Event.OUT_OF_MEMORY
+OUT_OF_MEMORY, FAILED = Event.OUT_OF_MEMORY, Event.FAILED
+ENDED_EARLY = frozenset((KILLED, PREEMPTED, OUT_OF_MEMORY, FAILED))
 
 
 class _Thinking:
@@ -103,7 +104,9 @@ class Metrics:
                     scheduler.conflicted_claims += row.conflicted
                 tasks[STARTED] += row.tasks
                 self._scheduled += row.remaining == 0 and not row.again
-            elif event is FINISHED or event is KILLED or event is PREEMPTED or event is OUT_OF_MEMORY:
+            elif (
+                event is FINISHED or event is KILLED or event is PREEMPTED or event is OUT_OF_MEMORY or event is FAILED
+            ):
                 if row.scheduler:
                     tasks[event] += row.tasks
                     self._last_end_s = row.t_s
@@ -150,7 +153,7 @@ class Metrics:
         """Give the metrics of a run that ended at `horizon_s`; by name, as in the README's table."""
         jobs, tasks = self._jobs, self._tasks
         turned_away = jobs[Event.INFEASIBLE] + jobs[Event.OVER_QUOTA]
-        killed = tasks[KILLED] + tasks[PREEMPTED] + tasks[OUT_OF_MEMORY]
+        killed = sum(tasks[event] for event in ENDED_EARLY)
         metrics: dict[str, Metric] = {
             "horizon_s": horizon_s,
             "jobs_submitted": jobs[Event.SUBMITTED] + turned_away,
@@ -166,7 +169,8 @@ class Metrics:
             "tasks_finished": tasks[Event.FINISHED],
             "tasks_killed": killed,
             "tasks_preempted": tasks[Event.PREEMPTED],
-            "tasks_out_of_memory": tasks[Event.OUT_OF_MEMORY],
+            "tasks_out_of_memory": tasks[OUT_OF_MEMORY],
+            "tasks_failed": tasks[FAILED],
             "lost_container_s": self._lost_s,
             "tasks_running": tasks[Event.STARTED] - tasks[Event.FINISHED] - killed,
         }

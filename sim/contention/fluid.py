@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from policies.sharing.kernel import Kind, solve
 from policies.sharing.slowdown import interference, wake_up_limit
-from sim.containers import Running
 from sim.contention.patterns import Pattern
+from traces.replay.containers import Running
 
 #: Sums of floats that come and go again differ from what they were by less than this part.
 ROUNDING = 1e-9
@@ -24,6 +24,12 @@ class Stretch(NamedTuple):
 
     pattern: Pattern
     work_s: float  # at full speed; inf without end
+
+
+class Start(Stretch):
+    """The first stretch of containers that have to be started: it is forgotten when they begin."""
+
+    __slots__ = ()
 
 
 class Resident:

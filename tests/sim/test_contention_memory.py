@@ -9,8 +9,8 @@ from policies.log import Event
 from policies.placement import scores
 from policies.requests import Resources
 from policies.scheduling.architecture import monolithic
-from sim.tank import BACK_OFF_S, LONGEST_BACK_OFF_S
 from traces.hosts import HostEvent
+from traces.replay.replay import BACK_OFF_S, LONGEST_BACK_OFF_S
 from traces.trace import OPEN_ENDED
 
 
