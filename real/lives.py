@@ -318,7 +318,7 @@ def _assumed(lives: Sequence[Life], began_s: float) -> Iterator[str]:
         "have no memory limit: they ask for the most that they were seen to have": sum(
             not life.asked.memory_bytes for life in lives
         ),
-        "ended before anything was measured of them: nothing is said of what they use": sum(
+        "were not there for long enough to be measured: nothing is said of what they use": sum(
             life.demand(began_s) is None for life in lives
         ),
     }

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import docker
 
 from real.engine import ANSWER_S, EngineError, connect, explained
-from real.lives import Life, arrivals_of, began_line, life_of
+from real.lives import Life, arrivals_of, began_line, life_of, read_journal
 from real.use import UseStreams, epoch_s
 from traces.inventory import HostEntry
 from traces.trace import Arrival
@@ -46,13 +46,30 @@ class Recording(NamedTuple):
         Jobs, in order of submission.
     containers : int
         How many lives of containers these are.
+    span_s : float
+        How long the recording lasted.
     notes : list of str
         What was assumed, and what was lost.
     """
 
     arrivals: list[Arrival]
     containers: int
+    span_s: float
     notes: list[str]
+
+
+def recovered(journal: Path) -> Recording:
+    """Give what a recording that was killed has left; what ran then still runs, as far as is known.
+
+    Raises
+    ------
+    UserError
+        If the file is none, or nothing was recorded yet.
+    """
+    lives, began_s = read_journal(journal)
+    known_s = [life.ended_s or (life.last.taken_s if life.last else life.started_s) for life in lives]
+    arrivals, notes = arrivals_of(lives, began_s)
+    return Recording(arrivals, len(lives), max([began_s, *known_s]) - began_s, notes)
 
 
 class Recorder:
@@ -120,6 +137,7 @@ class Recorder:
 
     def finish(self) -> Recording:
         """End, and give what was recorded."""
+        span_s = time.time() - self.began_s
         self._ending.set()
         for watch in self._watches:
             watch.join(2 * ANSWER_S)
@@ -130,7 +148,8 @@ class Recorder:
                 self._journal.close()
                 self._journal = None
         arrivals, notes = arrivals_of(lives, self.began_s)
-        return Recording(arrivals, len(lives), notes + [note for watch in self._watches for note in watch.notes()])
+        notes += [note for watch in self._watches for note in watch.notes()]
+        return Recording(arrivals, len(lives), span_s, notes)
 
     def _write(self, life: Life) -> None:
         self._put(life.as_line())
