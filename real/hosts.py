@@ -116,7 +116,7 @@ def survey(entry: HostEntry) -> Survey:
         info, running = client.info(), client.containers()
         frames = [frame for _, frame in _measured(client, [container["Id"] for container in running])]
         counters = [used for used in map(counters_of, frames) if used is not None]
-        ours = sum(label.is_ours(container["Labels"]) for container in running)
+        ours = sum(of_a_run(container["Labels"]) for container in running)
         return Survey(
             info["ServerVersion"],
             f"v{info.get('CgroupVersion') or '1'} {info['CgroupDriver']}",
@@ -150,6 +150,14 @@ def described(entry: HostEntry) -> HostEntry:
         labels={**engine_labels(info), **entry.labels},
         tls=tls,
     )
+
+
+def of_a_run(labels: Mapping[str, str] | None) -> bool:
+    """Say whether a run of ours made what has these labels.
+
+    A container has the labels of its image, too, and anybody may run ours: the owner alone says nothing.
+    """
+    return label.is_ours(labels) and label.RUN in (labels or ())
 
 
 def engine_labels(info: Mapping[str, Any]) -> dict[str, str]:
@@ -244,15 +252,11 @@ def leftovers(entry: HostEntry, owner: str | None, run: str = "", images: bool =
     UserError, EngineError
         If the Engine does not answer.
 
-    Notes
-    -----
-    A container has the labels of its image, and anybody may run ours: only what has the label of a run, too, was made
-    by a run.
     """
     wanted = (
         label.Ours(owner, run).filters() if owner else {"label": [label.OWNER] + [f"{label.RUN}={run}"] * bool(run)}
     )
-    wanted["label"].append(label.RUN)
+    wanted["label"].append(label.RUN)  # see `of_a_run`
     with closing(connect(entry)) as client:
         found = [
             _leftover("container", each["Id"], each["Names"][0].lstrip("/"), each["Labels"], each["State"])
@@ -271,7 +275,7 @@ def leftovers(entry: HostEntry, owner: str | None, run: str = "", images: bool =
 
 
 def _leftover(kind: str, key: str, name: str, labels: Mapping[str, str] | None, state: str = "") -> Leftover:
-    if not label.is_ours(labels) or labels is None:
+    if labels is None or not (label.is_ours(labels) if kind == "image" else of_a_run(labels)):
         raise AssertionError(f"the Engine listed {kind} {name} as ours, and it has no such label")
     return Leftover(kind, key, name, labels[label.OWNER], labels.get(label.RUN, ""), state)
 
@@ -292,7 +296,7 @@ def remove(entry: HostEntry, found: Iterable[Leftover]) -> list[str]:
                     client.remove_container(item.id, v=True, force=True)
                 elif item.kind == "volume":
                     # Found by its name, which somebody else may have taken meanwhile.
-                    if label.is_ours(client.inspect_volume(item.id)["Labels"]):
+                    if of_a_run(client.inspect_volume(item.id)["Labels"]):
                         client.remove_volume(item.id)
                 else:
                     client.remove_image(item.id)

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 import docker
 
+from policies.requests import Resources
 from real.engine import ANSWER_S, EngineError, connect, explained
 from real.lives import Life, arrivals_of, began_line, life_of, read_journal
 from real.use import UseStreams, epoch_s
 from traces.inventory import HostEntry
 from traces.trace import Arrival
+from traces.units import MILLI
 
 #: Seconds between two looks at what is used, and between two questions whether an Engine is there.
 LOOK_S, PING_S = 1.0, 3.0
@@ -228,8 +230,12 @@ class _Watch(threading.Thread):
         """Watch while the Engine is there."""
         client = connect(self._entry)
         asked_s = time.time()
-        theirs_s = epoch_s(client.info()["SystemTime"])
+        info = client.info()
+        theirs_s = epoch_s(info["SystemTime"])
         self._ahead_s = theirs_s - (asked_s + time.time()) / 2
+        self._room = Resources(
+            round(MILLI * (self._entry.cpus or info["NCPU"])), self._entry.memory_bytes or info["MemTotal"]
+        )
         streams = UseStreams(client)
         # From the last that was heard; at first from now, and a second early, for an Engine that rounds.
         since_ns = self._heard_ns or int((theirs_s - 1) * _NANO)
@@ -302,7 +308,9 @@ class _Watch(threading.Thread):
                     continue
                 life = None
             if life is None and (state["Running"] or started_s > since_s):
-                life = self._listed[container] = self._begin(streams, life_of(self._entry.name, inspected, started_s))
+                life = self._listed[container] = self._begin(
+                    streams, life_of(self._entry.name, inspected, started_s, self._room)
+                )
                 if not state["Running"]:
                     self._end_as(life, state, since_s)
             if state["Running"]:
@@ -349,7 +357,7 @@ class _Watch(threading.Thread):
             if life is not None:  # its end was lost
                 self._end(life, at_s, guessed=True)
             inspected = self._created.get(container) or _inspected(client, container)
-            self._begin(streams, life_of(self._entry.name, inspected or _told(event), at_s))
+            self._begin(streams, life_of(self._entry.name, inspected or _told(event), at_s, self._room))
         elif event["Action"] == "die" and life is not None and life.started_s <= at_s:
             self._look(streams)
             streams.forget(container)
