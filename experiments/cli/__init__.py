@@ -16,6 +16,7 @@ from experiments.cli.plot import plot
 from experiments.cli.policies import policies
 from experiments.cli.record import record
 from experiments.cli.run import run
+from experiments.cli.testbed import testbed
 from experiments.cli.trace import trace
 from policies.errors import UserError
 
@@ -26,7 +27,7 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, plot, trace, experiment, policies, hosts, record):
+for command in (run, plot, trace, experiment, policies, hosts, record, testbed):
     towtank.add_command(command)
 
 

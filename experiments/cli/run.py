@@ -52,7 +52,8 @@ Examples:
 @click.option(
     "--hosts",
     metavar="N|FILE|trace",
-    help="Machines: how many, a file of them, or the trace's own [default: the trace's own].",
+    help="Machines: how many, a file of them (CSV, Parquet, or an inventory FILE.toml), or the trace's own "
+    "[default: the trace's own].",
 )
 @click.option(
     "--host-cpus", type=float, default=DEFAULT.host_cpus, show_default=True, help="Cores of each, with --hosts N."
@@ -64,6 +65,24 @@ Examples:
     default="64GiB",
     show_default=True,
     help="Memory of each, with --hosts N.",
+)
+@click.option(
+    "--start-time",
+    "start_s",
+    type=Time(),
+    default="0",
+    show_default=True,
+    metavar="TIME",
+    help="How long a container takes to start, on hosts that an inventory tells nothing of; plus --start-work.",
+)
+@click.option(
+    "--start-work",
+    "start_cpu_s",
+    type=Time(),
+    default="0",
+    show_default=True,
+    metavar="TIME",
+    help="How long a core of such a host works for a start; with --contention on it competes with what runs there.",
 )
 @click.option(
     "--architecture",
@@ -177,10 +196,9 @@ Examples:
     "--wake-up",
     "wake_up_s",
     type=Time(),
-    default="0",
-    show_default=True,
     metavar="TIME",
-    help="How long each disk request waits for the CPU, for each thread of others on each core; 2 ms was measured.",
+    help="How long each disk request waits for the CPU, for each thread of others on each core; 2 ms was measured "
+    "[default: as an inventory's profiles say, else 0].",
 )
 @click.option(
     "--measure-every",

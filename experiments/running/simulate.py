@@ -28,6 +28,7 @@ from policies.sharing import disk_named
 from policies.streams import stream
 from sim import Tank, TankOptions
 from sim.contention import Interplay, levels_of
+from traces import inventory
 from traces.formats import open_trace
 from traces.hosts import Hosts, read_hosts, uniform
 from traces.profiles import Profiler
@@ -119,10 +120,16 @@ def hosts_of(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
     UserError
         If the trace is to give them and has none.
     """
+    hosts, notes = _machines(study, trace)
+    return _with_rates(study, hosts).with_starts(study.start_s, study.start_cpu_s), notes
+
+
+def _machines(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
+    """Give the machines of a study as whoever knows them tells of them."""
     wanted = study.hosts
     own = trace.hosts() if wanted in (None, "trace") else None
     if own is not None:
-        return _with_rates(study, own), []
+        return own, []
     if wanted is None:
         raise UserError(f"{study.trace} says nothing about machines: give --hosts N or --hosts FILE")
     if wanted == "trace":
@@ -130,9 +137,11 @@ def hosts_of(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
     if wanted.isdigit():
         if not 1 <= int(wanted) <= MOST_HOSTS:
             raise UserError(f"--hosts must be from 1 to {MOST_HOSTS:,}")
-        return _with_rates(study, uniform(int(wanted), study.host_cpus, study.host_memory_bytes)), []
-    hosts, notes = read_hosts(Path(wanted))
-    return _with_rates(study, hosts), notes
+        return uniform(int(wanted), study.host_cpus, study.host_memory_bytes), []
+    path = Path(wanted)
+    if path.suffix == ".toml":
+        return inventory.hosts_of(inventory.read_inventory(path), wanted), []
+    return read_hosts(path)
 
 
 def _with_rates(study: Study, hosts: Hosts) -> Hosts:
@@ -142,11 +151,18 @@ def _with_rates(study: Study, hosts: Hosts) -> Hosts:
     return hosts.with_rates(disk_named(study.host_disk), study.host_net_bps)
 
 
-def interplay_of(study: Study) -> Interplay | None:
-    """Give what the study says about containers of one host; None where they do not disturb each other."""
+def interplay_of(study: Study, hosts: Hosts) -> Interplay | None:
+    """Give what is known of containers of one host; None where they do not disturb each other.
+
+    How long requests wait for the CPU is what the study says, else the mean over the hosts of which it was measured.
+    """
     if not study.contention:
         return None
-    return Interplay(choices.isolation(study.isolation), study.interference, study.wake_up_s, study.measure_s)
+    wake_up_s = study.wake_up_s
+    if wake_up_s is None:
+        measured = [profile.wake_up_s for profile in hosts.profiles if profile.wake_up_s]
+        wake_up_s = sum(measured) / len(measured) if measured else 0.0
+    return Interplay(choices.isolation(study.isolation), study.interference, wake_up_s, study.measure_s)
 
 
 def settings_of(study: Study) -> Settings:
@@ -213,7 +229,7 @@ def simulate(
     def placer(scheduler: str) -> Placer:
         return kind(choices.make_policy(chosen, stream(key.seed, "placement", scheduler)))
 
-    interplay = interplay_of(study)
+    interplay = interplay_of(study, hosts)
     levels = levels_of(hosts.resources(), shared=interplay is not None)
     metrics = Metrics(levels)
     heard = [metrics] if explanation is None else [metrics, explanation]
