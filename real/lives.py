@@ -328,3 +328,9 @@ def _assumed(lives: Sequence[Life], began_s: float) -> Iterator[str]:
         ),
     }
     yield from (f"{count} of {len(lives)} containers {text}" for text, count in counts.items() if count)
+    measured = [life.last for life in lives if life.last is not None]
+    if measured and not any(last.reads or last.writes for last in measured):
+        yield (
+            "no Engine counted any use of disks: there was none, or else a kernel with cgroup v1 counts only on disks "
+            "for which some cgroup has a limit"
+        )

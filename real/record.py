@@ -197,7 +197,7 @@ class _Watch(threading.Thread):
         said = []
         if self._gone:
             said.append(
-                f"host {self._entry.name} could not be heard {self._gone} times: what started and was removed "
+                f"host {self._entry.name} could not be heard ({self._gone}×): what started and was removed "
                 "meanwhile may be missing"
             )
         if self._guessed:
