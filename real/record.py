@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,8 @@ AGAIN_S = 2.0
 REPLAY_S = 1.0
 #: Seconds after which what is known of a container that still runs is written to the journal.
 JOURNAL_S = 60.0
+#: Events that are remembered, many more than an Engine keeps.
+REMEMBERED = 1024
 #: Seconds between the start that an Engine tells of by an event and the one that it remembers.
 SAME_START_S = 0.5
 
@@ -183,7 +186,8 @@ class _Watch(threading.Thread):
         self._open: dict[str, Life] = {}  # by container
         self._listed: dict[str, Life] = {}  # the latest of a container that a list told of: an event may tell again
         self._created: dict[str, Mapping[str, Any]] = {}  # inspected when they were made: some are gone soon
-        self._heard_ns = 0  # the latest event, on the Engine's clock
+        self._began_ns = self._heard_ns = 0  # when we began, and the latest event, on the Engine's clock
+        self._heard: deque[tuple[str, str, int]] = deque(maxlen=REMEMBERED)  # a replay tells again
         self._seen_s = 0.0  # when the Engine was last heard, on ours
         self._gone = self._guessed = 0
 
@@ -237,15 +241,13 @@ class _Watch(threading.Thread):
             round(MILLI * (self._entry.cpus or info["NCPU"])), self._entry.memory_bytes or info["MemTotal"]
         )
         streams = UseStreams(client)
-        # From the last that was heard; at first from now, and a second early, for an Engine that rounds.
-        since_ns = self._heard_ns or int((theirs_s - 1) * _NANO)
+        if not self._began_ns:
+            self._began_ns = self._heard_ns = int(theirs_s * _NANO)
         filters: dict[str, list[str]] = {"type": ["container"], "event": list(_EVENTS)}
         if self._labels:
             filters["label"] = self._labels
-        # Whole seconds: the library takes no others, and what is heard twice is passed over.
-        events = client.events(since=since_ns // _NANO, filters=filters, decode=True)
-        if not self._heard_ns:
-            self._heard_ns = int(theirs_s * _NANO)
+        # From a second before the last that was heard: events are not quite in order.
+        events = client.events(since=self._heard_ns // _NANO - 1, filters=filters, decode=True)
         heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
         threading.Thread(target=_pump, args=(events, heard), name="events", daemon=True).start()
         try:
@@ -262,11 +264,8 @@ class _Watch(threading.Thread):
                         raise EngineError(self._entry.name, "its events ended")
                     self._hear(client, streams, event)
                 now_s = time.monotonic()
-                if absent and now_s > settled_s:
-                    for life in absent:
-                        if life.ended_s is None:
-                            self._end(life, self._seen_s, guessed=True)
-                    absent = []
+                if now_s > settled_s:
+                    self._end_absent(absent)
                 if now_s > looked_s + LOOK_S:
                     looked_s = now_s
                     self._look(streams)
@@ -281,6 +280,9 @@ class _Watch(threading.Thread):
                     written_s = now_s
                     for life in self._open.values():
                         self._write(life)
+            while not heard.empty() and (event := heard.get()) is not None:
+                self._hear(client, streams, event)
+            self._end_absent(absent)
         finally:
             self._look(streams)
             streams.close()
@@ -317,11 +319,18 @@ class _Watch(threading.Thread):
                 streams.follow(container)
         return list(absent.values())
 
+    def _end_absent(self, absent: list[Life]) -> None:
+        """End what is there no more, and of which no event has told when it ended."""
+        while absent:
+            life = absent.pop()
+            if life.ended_s is None:
+                self._end(life, max(life.started_s, life.last.taken_s if life.last else 0.0), guessed=True)
+
     def _end_as(self, life: Life, state: Mapping[str, Any], since_s: float) -> None:
         """End a life as its Engine remembers it, which it does not after a crash."""
         ended_s = epoch_s(state["FinishedAt"]) - self._ahead_s
         known = ended_s >= life.started_s and state["ExitCode"] != LOST_EXIT
-        self._end(life, ended_s if known else max(since_s, life.started_s), guessed=not known)
+        self._end(life, ended_s if known else max(life.started_s, since_s), guessed=not known)
 
     def _begin(self, streams: UseStreams, life: Life) -> Life:
         self.lives.append(life)
@@ -340,9 +349,11 @@ class _Watch(threading.Thread):
 
     def _hear(self, client: docker.APIClient, streams: UseStreams, event: Mapping[str, Any]) -> None:
         """Take an event, unless it was taken before."""
-        if event["timeNano"] <= self._heard_ns:
+        mark = (event["Actor"]["ID"], event["Action"], event["timeNano"])
+        if event["timeNano"] < self._began_ns or mark in self._heard:
             return
-        self._heard_ns = event["timeNano"]
+        self._heard.append(mark)
+        self._heard_ns = max(self._heard_ns, event["timeNano"])
         container, at_s = event["Actor"]["ID"], event["timeNano"] / _NANO - self._ahead_s
         self._seen_s = time.time()
         life = self._open.get(container)
