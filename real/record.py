@@ -15,6 +15,7 @@ import docker
 
 from policies.requests import Resources
 from real.engine import ANSWER_S, EngineError, connect, explained
+from real.hosts import HOST_S
 from real.lives import Life, arrivals_of, began_line, life_of, read_journal
 from real.use import UseStreams, epoch_s
 from traces.inventory import HostEntry
@@ -126,9 +127,10 @@ class Recorder:
         """
         for watch in self._watches:
             watch.start()
+        deadline_s = time.monotonic() + HOST_S
         for watch in self._watches:
-            watch.answered.wait()
-        for watch in self._watches:
+            if not watch.answered.wait(max(0.0, deadline_s - time.monotonic())):
+                watch.error = EngineError(watch.entry.name, "no answer in time")
             if watch.error is not None:
                 self._ending.set()
                 raise watch.error
@@ -178,7 +180,7 @@ class _Watch(threading.Thread):
         say: Callable[[str], None],
     ) -> None:
         super().__init__(name=f"record {entry.name}", daemon=True)
-        self._entry, self._ending, self._write, self._say = entry, ending, write, say
+        self.entry, self._ending, self._write, self._say = entry, ending, write, say
         self._labels = list(labels)
         self.answered = threading.Event()
         self.error: Exception | None = None
@@ -201,13 +203,11 @@ class _Watch(threading.Thread):
         said = []
         if self._gone:
             said.append(
-                f"host {self._entry.name} could not be heard ({self._gone}×): what started and was removed "
+                f"host {self.entry.name} could not be heard ({self._gone}×): what started and was removed "
                 "meanwhile may be missing"
             )
         if self._guessed:
-            said.append(
-                f"of {self._guessed} containers of host {self._entry.name} the end is not known: when last seen"
-            )
+            said.append(f"of {self._guessed} containers of host {self.entry.name} the end is not known: when last seen")
         return said
 
     def run(self) -> None:
@@ -216,7 +216,7 @@ class _Watch(threading.Thread):
             try:
                 self._watch()
             except Exception as error:
-                cause = explained(self._entry.name, error)
+                cause = explained(self.entry.name, error)
                 if not self.answered.is_set():
                     self.error = cause
                     self.answered.set()
@@ -227,18 +227,18 @@ class _Watch(threading.Thread):
                 self._say(f"{cause}; its containers are recorded again once it answers")
                 while not self._ending.wait(AGAIN_S):
                     with suppress(EngineError):
-                        connect(self._entry).close()
+                        connect(self.entry).close()
                         break
 
     def _watch(self) -> None:
         """Watch while the Engine is there."""
-        client = connect(self._entry)
+        client = connect(self.entry)
         asked_s = time.time()
         info = client.info()
         theirs_s = epoch_s(info["SystemTime"])
         self._ahead_s = theirs_s - (asked_s + time.time()) / 2
         self._room = Resources(
-            round(MILLI * (self._entry.cpus or info["NCPU"])), self._entry.memory_bytes or info["MemTotal"]
+            round(MILLI * (self.entry.cpus or info["NCPU"])), self.entry.memory_bytes or info["MemTotal"]
         )
         streams = UseStreams(client)
         if not self._began_ns:
@@ -253,7 +253,7 @@ class _Watch(threading.Thread):
         try:
             absent = self._reconcile(client, streams)
             if self.answered.is_set():
-                self._say(f"host {self._entry.name}: it answers again")
+                self._say(f"host {self.entry.name}: it answers again")
             self.answered.set()
             settled_s = time.monotonic() + REPLAY_S
             looked_s = pinged_s = written_s = time.monotonic()
@@ -261,7 +261,7 @@ class _Watch(threading.Thread):
                 with suppress(queue.Empty):
                     event = heard.get(timeout=LOOK_S / 4)
                     if event is None:
-                        raise EngineError(self._entry.name, "its events ended")
+                        raise EngineError(self.entry.name, "its events ended")
                     self._hear(client, streams, event)
                 now_s = time.monotonic()
                 if now_s > settled_s:
@@ -311,7 +311,7 @@ class _Watch(threading.Thread):
                 life = None
             if life is None and (state["Running"] or started_s > since_s):
                 life = self._listed[container] = self._begin(
-                    streams, life_of(self._entry.name, inspected, started_s, self._room)
+                    streams, life_of(self.entry.name, inspected, started_s, self._room)
                 )
                 if not state["Running"]:
                     self._end_as(life, state, since_s)
@@ -368,7 +368,7 @@ class _Watch(threading.Thread):
             if life is not None:  # its end was lost
                 self._end(life, at_s, guessed=True)
             inspected = self._created.get(container) or _inspected(client, container)
-            self._begin(streams, life_of(self._entry.name, inspected or _told(event), at_s, self._room))
+            self._begin(streams, life_of(self.entry.name, inspected or _told(event), at_s, self._room))
         elif event["Action"] == "die" and life is not None and life.started_s <= at_s:
             self._look(streams)
             streams.forget(container)
