@@ -41,6 +41,14 @@ Examples:
     help="The workload; generated:default is the embedded one, generated:omega-a to -d are like Omega's clusters, "
     "generated:FILE is one described in TOML.",
 )
+@click.option(
+    "--speed",
+    type=float,
+    default=DEFAULT.speed,
+    show_default=True,
+    metavar="X",
+    help="Divide the times of the trace (submissions, run times) by X; rates and decision times stay.",
+)
 @click.option("--prefill", metavar="FILE", help="Native jobs that run from the beginning, placed at random.")
 @click.option(
     "--until",
@@ -315,6 +323,8 @@ def _check(study: Study) -> None:
                     name.removesuffix("_bps").removesuffix("_s").replace("_", "-").replace("measure", "measure-every")
                 )
                 raise UserError(f"--{option} has no effect without --contention on")
+    if not 0 < study.speed < inf:
+        raise UserError("--speed must be more than 0")
     if study.measure_s <= 0:
         raise UserError("--measure-every must be more than 0")
     if study.until_s is not None and study.until_s <= 0:

@@ -28,7 +28,7 @@ from policies.sharing import disk_named
 from policies.streams import stream
 from sim import Tank, TankOptions
 from sim.contention import Interplay, levels_of
-from traces import inventory
+from traces.faster import Faster
 from traces.formats import open_trace
 from traces.hosts import Hosts, read_hosts, uniform
 from traces.profiles import Profiler
@@ -92,10 +92,14 @@ class Meter:
 
 
 def trace_of(study: Study, seed: int, reject_file: Path | None = None) -> Trace:
-    """Open the study's trace."""
+    """Open the study's trace, at the study's speed."""
     rejects = Rejects(OnBadRow(study.on_bad_row), reject_file)
     # What containers use matters to their neighbours only.
-    return open_trace(study.trace, rejects, seed, usage=study.contention)
+    return _at_speed(study, open_trace(study.trace, rejects, seed, usage=study.contention))
+
+
+def _at_speed(study: Study, trace: Trace) -> Trace:
+    return trace if study.speed == 1 else Faster(trace, study.speed)
 
 
 def inputs_of(study: Study) -> dict[str, list[Path]]:
@@ -140,6 +144,8 @@ def _machines(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
         return uniform(int(wanted), study.host_cpus, study.host_memory_bytes), []
     path = Path(wanted)
     if path.suffix == ".toml":
+        from traces import inventory
+
         return inventory.hosts_of(inventory.read_inventory(path), wanted), []
     return read_hosts(path)
 
@@ -268,7 +274,7 @@ def simulate(
             "that cell was overcommitted, and schedulers here do not overcommit"
         )
     if study.prefill is not None:
-        prefill = open_trace(study.prefill, Rejects(OnBadRow(study.on_bad_row)), key.seed)
+        prefill = _at_speed(study, open_trace(study.prefill, Rejects(OnBadRow(study.on_bad_row)), key.seed))
         tank.prefill(profiled(prefill.arrivals()), at_random, source=study.prefill)
 
     def tick(now: float) -> None:
