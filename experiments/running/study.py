@@ -69,6 +69,9 @@ class Study:
     wake_up_s: float | None = None  # None: as the hosts' profiles say
     measure_s: float = 60.0
     estimate_error: float = 0.0
+    network: str = "none"  # of containers at sea
+    restarts: int = 3
+    lost_after_s: float = 120.0
     seeds: tuple[int, ...] = (1,)
     detail: Detail = Detail.JOBS
     on_bad_row: str = "stop"
