@@ -64,8 +64,8 @@ class Row(NamedTuple):
     remaining : int
         Containers of the job that have no host afterwards; -1 where that does not change.
     seconds : float
-        ATTEMPTED: how long the scheduler will think. STARTED: for how long they run. FINISHED, KILLED, PREEMPTED: for
-        how long they ran.
+        ATTEMPTED: how long the scheduler will think. STARTED, LAUNCHED: for how long they run. FINISHED, KILLED,
+        PREEMPTED, OUT_OF_MEMORY, FAILED: for how long they ran or, if they did not begin, were on their way.
         SUBMITTED: how long a MapReduce job runs with the workers it asks for; 0 for other jobs.
     age_s : float
         How long ago the job was submitted.
@@ -74,7 +74,8 @@ class Row(NamedTuple):
     levels : tuple of float
         State of the cell afterwards, as `Levels` says.
     where : object
-        STARTED, FINISHED, KILLED, PREEMPTED, OUT_OF_MEMORY, PREFILLED: ``(hosts, counts)``, arrays of shape (m,).
+        STARTED, LAUNCHED, FINISHED, KILLED, PREEMPTED, OUT_OF_MEMORY, FAILED, PREFILLED: ``(hosts, counts)``, arrays of
+        shape (m,).
         SAMPLED: the loads of `Levels`, array of shape (n_loads, n_hosts), NaN where a host is down or lacks the
         resource. Else None.
     alone_s : float

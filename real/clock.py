@@ -15,7 +15,7 @@ from simpy.events import NORMAL, Event
 
 
 class WallClock(simpy.Environment):
-    """A SimPy environment whose time is the wall clock's, in seconds since it began.
+    """A SimPy environment whose time is the wall clock's, in seconds since it was first told to run.
 
     What is due happens when its time has come, not before; what threads tell (`tell`) happens at once, in the order in
     which it was told. Between the two the environment sleeps. Unlike `simpy.rt.RealtimeEnvironment` it does not end
@@ -34,14 +34,14 @@ class WallClock(simpy.Environment):
 
     def __init__(self) -> None:
         super().__init__()
-        self._began_s = time.monotonic()
+        self._began_s: float | None = None
         self._told: deque[tuple[float, Callable[..., Any], tuple[Any, ...]]] = deque()
         self._wake = threading.Event()
         self.late_s = 0.0
 
     def wall_s(self) -> float:
         """Give the seconds since the clock began, whatever is happening; from any thread."""
-        return time.monotonic() - self._began_s
+        return 0.0 if self._began_s is None else time.monotonic() - self._began_s
 
     def tell(self, call: Callable[..., Any], *args: Any) -> None:
         """Have something called in the thread of `run`, at once; from any thread."""
@@ -66,6 +66,8 @@ class WallClock(simpy.Environment):
         Exception
             What a process or what was told raised, or the event failed with.
         """
+        if self._began_s is None:
+            self._began_s = time.monotonic()
         end = until if isinstance(until, Event) else None
         end_s = inf if until is None or end is not None else float(until)  # type: ignore[arg-type]
         while end is None or not end.processed:

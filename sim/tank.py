@@ -10,8 +10,8 @@ import simpy
 from policies.log import Log
 from policies.placement import Placer
 from policies.scheduling import Architecture, Settings
-from sim.contention import Contention, Interplay
-from sim.undisturbed import Undisturbed
+from sim.contention import Contention, Interplay, Starting
+from sim.undisturbed import Delayed, Undisturbed
 from traces.hosts import Hosts
 from traces.replay import Replay, ReplayOptions
 
@@ -45,11 +45,16 @@ class Tank(Replay):
 
         def hosting(tank: Tank) -> Undisturbed | Contention:
             if interplay is None:
-                return Undisturbed(env, len(hosts), tank.finished)
-            return Contention(
+                if hosts.start_at_once:
+                    return Undisturbed(env, len(hosts), tank.finished)
+                return Delayed(env, hosts.profiles, tank.finished, tank.began)
+            shared = (
                 env, tank.ledger.resources, hosts.capacity, hosts.alive, hosts.disks, interplay, tank.finished,
                 tank.use_changed,
             )  # fmt: skip
+            if hosts.start_at_once:
+                return Contention(*shared)
+            return Starting(*shared, profiles=hosts.profiles, began=tank.began)
 
         measure_s = None if interplay is None else interplay.measure_s
         super().__init__(env, hosts, architecture, settings, placer, log, options, hosting, measure_s)

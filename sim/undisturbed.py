@@ -8,6 +8,7 @@ import numpy as np
 import simpy
 
 from policies.arrays import FloatArray
+from traces.hosts import Profile
 from traces.replay.containers import Running
 from traces.trace import OPEN_ENDED
 
@@ -32,7 +33,7 @@ class Undisturbed:
 
     #: What is known to be used beyond what is allocated: nothing.
     names: tuple[str, ...] = ()
-    starts_at_once = True
+    starts_at_once: bool = True
 
     def __init__(self, env: simpy.Environment, n_hosts: int, finished: Callable[[Running, float], None]) -> None:
         self._env, self._finished = env, finished
@@ -82,3 +83,55 @@ class Undisturbed:
 
     def check(self) -> None:
         """Assert that nothing is amiss."""
+
+
+class Delayed(Undisturbed):
+    """The same where starting takes time, which is the same whoever else is there.
+
+    Parameters
+    ----------
+    env, finished
+        As for `Undisturbed`.
+    profiles : sequence of Profile
+        What a start takes on each host: the wait, and the work at the pace of one core.
+    began : callable
+        Told of containers that run from now on.
+    """
+
+    starts_at_once = False
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        profiles: Sequence[Profile],
+        finished: Callable[[Running, float], None],
+        began: Callable[[Running], None],
+    ) -> None:
+        super().__init__(env, len(profiles), finished)
+        self._began = began
+        self._start_s = np.array([profile.start_s + profile.start_cpu_s for profile in profiles])
+
+    def parts(self, running: Running) -> Sequence[Running]:
+        """Give what begins, and so ends, together."""
+        start_s = self._start_s[running.hosts]
+        if not running.scheduler or (start_s == start_s[0]).all():
+            return (running,)
+        return [running.part(start_s == length_s) for length_s in np.unique(start_s)]
+
+    def start(self, running: Running) -> None:
+        """Let containers run, once they have started."""
+        if not running.scheduler:
+            super().start(running)
+            return
+        self.will_end += 1
+        start_s = float(self._start_s[running.hosts[0]])
+        self._env.timeout(start_s, running).callbacks.append(self._begin)
+
+    def _begin(self, event: simpy.Event) -> None:
+        running: Running = event.value  # type: ignore[assignment]
+        self.will_end -= 1
+        if running.hosts.size:
+            super().start(running)
+            self._began(running)
+        else:
+            self._finished(running, running.run_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -19,6 +19,39 @@ from traces.labels import read_labels
 from traces.units import GPU_MILLI, MILLI
 
 _DISK, _NET = RESOURCES.index("disk"), RESOURCES.index("net")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What was measured of a host; 0 where nobody did.
+
+    Attributes
+    ----------
+    start_s : float
+        What a container's start takes whoever else is on the host, in seconds.
+    start_cpu_s : float
+        CPU-seconds that it takes of its host behind that, on one core.
+    units_per_s : float
+        Units of the load program's computation in a core-second.
+    wake_up_s : float
+        How long a disk request waits for the CPU for each competing thread (`policies.sharing.wake_up_limit`).
+    """
+
+    start_s: float = 0.0
+    start_cpu_s: float = 0.0
+    units_per_s: float = 0.0
+    wake_up_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if not (isinstance(value, float | int) and 0 <= value < float("inf")):
+                raise ValueError(f"{entry.name} must be a number and not negative")
+
+    @property
+    def starts_at_once(self) -> bool:
+        """Whether a start takes no time."""
+        return not self.start_s and not self.start_cpu_s
 
 
 class HostEvent(NamedTuple):
@@ -50,6 +83,8 @@ class Hosts:
         nothing is known of any host.
     disks : sequence of Disk or None
         What kind of disk each host has. Empty where nothing is known of any host.
+    profiles : sequence of Profile
+        What was measured of each host. Empty where nothing was of any host.
     """
 
     names: Sequence[str]
@@ -58,6 +93,7 @@ class Hosts:
     events: Sequence[HostEvent] = field(default_factory=tuple)
     attributes: Sequence[Mapping[str, str]] = ()
     disks: Sequence[Disk | None] = ()
+    profiles: Sequence[Profile] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -77,6 +113,22 @@ class Hosts:
         capacity[_DISK] = [DEVICE_MICRO if one else 0 for one in disks]
         capacity[_NET] = np.where(capacity[_NET] > 0, capacity[_NET], net_bps or 0)
         return self._with(capacity, disks if any(disks) else ())
+
+    def with_starts(self, start_s: float, start_cpu_s: float) -> Hosts:
+        """Give those of whose starts nothing was measured these; see `Profile`."""
+        told = Profile(start_s, start_cpu_s)
+        if told.starts_at_once:
+            return self
+        profiles = [
+            replace(one, start_s=start_s, start_cpu_s=start_cpu_s) if one.starts_at_once else one
+            for one in self.profiles or [told] * len(self)
+        ]
+        return replace(self, profiles=profiles)
+
+    @property
+    def start_at_once(self) -> bool:
+        """Whether containers run on all of them as soon as they are placed."""
+        return all(profile.starts_at_once for profile in self.profiles)
 
     def without_rates(self) -> Hosts:
         """Give the same hosts without disks and networks, for which the books then have no columns."""

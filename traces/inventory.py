@@ -19,7 +19,7 @@ import numpy as np
 from policies.errors import UserError
 from policies.requests import RESOURCES
 from policies.sharing import disk_named
-from traces.hosts import Hosts, sizes
+from traces.hosts import Hosts, Profile, sizes
 from traces.units import MILLI, size
 
 
@@ -30,34 +30,6 @@ class Tls:
     ca: str
     cert: str = ""
     key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What was measured of a host.
-
-    Attributes
-    ----------
-    start_s : float
-        What a container's start takes beside the work below, in seconds.
-    start_cpu_s : float
-        CPU-seconds that a start takes of its host.
-    units_per_s : float
-        Units of the load program's computation in a core-second; 0 where nobody measured.
-    wake_up_s : float
-        How long a disk request waits for the CPU for each competing thread (`policies.sharing.wake_up_limit`).
-    """
-
-    start_s: float = 0.0
-    start_cpu_s: float = 0.0
-    units_per_s: float = 0.0
-    wake_up_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if not (isinstance(value, float | int) and 0 <= value < float("inf")):
-                raise ValueError(f"{entry.name} must be a number and not negative")
 
 
 @dataclass(frozen=True)
@@ -260,10 +232,12 @@ def hosts_of(entries: Sequence[HostEntry], source: str) -> Hosts:
     capacity = sizes(cpus * MILLI, np.array([entry.memory_bytes for entry in entries], dtype=np.float64))
     capacity[RESOURCES.index("net")] = [entry.net_bps for entry in entries]
     disks = [disk_named(entry.disk) if entry.disk else None for entry in entries]
+    profiles = [entry.profile for entry in entries]
     return Hosts(
         [entry.name for entry in entries],
         capacity,
         np.ones(len(entries), dtype=bool),
         attributes=[dict(entry.labels) for entry in entries],
         disks=disks if any(disks) else (),
+        profiles=profiles if any(one != Profile() for one in profiles) else (),
     )

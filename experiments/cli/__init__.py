@@ -14,6 +14,7 @@ from experiments.cli.experiment import experiment
 from experiments.cli.plot import plot
 from experiments.cli.policies import policies
 from experiments.cli.run import run
+from experiments.cli.testbed import testbed
 from experiments.cli.trace import trace
 from experiments.cli.validate import validate
 from policies.errors import UserError
@@ -25,7 +26,7 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, validate, plot, trace, experiment, policies):
+for command in (run, validate, plot, trace, experiment, policies, testbed):
     towtank.add_command(command)
 
 

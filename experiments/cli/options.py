@@ -46,7 +46,8 @@ HOSTS: Group = (
     click.option(
         "--hosts",
         metavar="N|FILE|trace",
-        help="Machines: how many, a file of them, or the trace's own [default: the trace's own].",
+        help="Machines: how many, a file of them (CSV, Parquet, or an inventory FILE.toml), or the trace's own "
+        "[default: the trace's own].",
     ),
     click.option(
         "--host-cpus", type=float, default=DEFAULT.host_cpus, show_default=True, help="Cores of each, with --hosts N."
@@ -58,6 +59,24 @@ HOSTS: Group = (
         default="64GiB",
         show_default=True,
         help="Memory of each, with --hosts N.",
+    ),
+    click.option(
+        "--start-time",
+        "start_s",
+        type=Time(),
+        default="0",
+        show_default=True,
+        metavar="TIME",
+        help="How long a container takes to start, on hosts that an inventory tells nothing of; plus --start-work.",
+    ),
+    click.option(
+        "--start-work",
+        "start_cpu_s",
+        type=Time(),
+        default="0",
+        show_default=True,
+        metavar="TIME",
+        help="How long a core of such a host works for a start; with --contention on it competes with what runs there.",
     ),
 )
 
@@ -177,10 +196,9 @@ SHARING: Group = (
         "--wake-up",
         "wake_up_s",
         type=Time(),
-        default="0",
-        show_default=True,
         metavar="TIME",
-        help="How long each disk request waits for the CPU, for each thread of others on each core; 2 ms was measured.",
+        help="How long each disk request waits for the CPU, for each thread of others on each core; 2 ms was measured "
+        "[default: as an inventory's profiles say, else 0].",
     ),
     click.option(
         "--measure-every",
@@ -205,6 +223,34 @@ SEEDS: Group = (
     click.option("--seeds", type=Seeds(), default="1", show_default=True, metavar="N,N,…", help="One run for each."),
     click.option(
         "--processes", type=click.IntRange(min=1), metavar="N", help="Runs that go on at once [default: one a core]."
+    ),
+)
+
+
+#: How containers are run on Docker hosts.
+SEA: Group = (
+    click.option(
+        "--network", default=DEFAULT.network, show_default=True, help="Network of containers on Docker hosts."
+    ),
+    click.option(
+        "--restarts",
+        type=click.IntRange(min=0),
+        default=DEFAULT.restarts,
+        show_default=True,
+        help="How often containers of a job that failed on a Docker host are submitted again.",
+    ),
+    click.option(
+        "--lost-after",
+        "lost_after_s",
+        type=Time(),
+        default="120s",
+        show_default=True,
+        metavar="TIME",
+        help="When the run goes on without a container of which its Docker host says nothing any more.",
+    ),
+    click.option("--yes", is_flag=True, help="Start containers on hosts that are not this machine without asking."),
+    click.option(
+        "--dry-run", is_flag=True, help="Say what would be done with the Docker hosts as they are; do nothing."
     ),
 )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.cli.options import DEFAULT, HOSTS, SCHEDULERS, SEEDS, SHARING, WORKLOAD, grouped
+from experiments.cli.options import DEFAULT, HOSTS, SCHEDULERS, SEA, SEEDS, SHARING, WORKLOAD, grouped
 from experiments.running.study import Detail, Study
 from policies.errors import UserError
 from policies.sharing import disk_named
@@ -42,12 +42,13 @@ Examples:
 @grouped(SHARING, SEEDS)
 @click.option(
     "--on",
-    "world",
-    default="tank",
+    default=DEFAULT.on,
     show_default=True,
-    metavar="tank",
-    help="Where to run. Docker hosts are not there yet.",
+    metavar="tank|docker:INVENTORY",
+    help="Where to run: in the tank, or on the Docker hosts of an inventory FILE.toml, of addresses "
+    "(unix://, tcp://, ssh://) or of contexts (context:NAME), separated by commas. The options below are for these.",
 )
+@grouped(SEA)
 @click.option(
     "--detail",
     type=click.Choice([d.value for d in Detail]),
@@ -70,19 +71,31 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON and nothing else.")
 @click.option("--figures/--no-figures", default=True, help="Whether figures are drawn into the results directory.")
 def run(
-    contention: str, world: str, processes: int | None, out: Path | None, as_json: bool, figures: bool, detail: str,
-    **choices: Any,
+    contention: str, on: str, yes: bool, dry_run: bool, processes: int | None, out: Path | None, as_json: bool,
+    figures: bool, detail: str, **choices: Any,
 ) -> None:  # fmt: skip
     """Replay a workload under each architecture × policy × seed."""
     from experiments.cli.progress import Progress
     from experiments.running.runner import cores, run_study
 
-    if world != "tank":
-        raise UserError(f"--on {world}: only the tank is there yet")
     for name in ("architectures", "policies", "explain"):
         choices[name] = tuple(dict.fromkeys(choices[name]))
-    study = Study(**choices, contention=contention == "on", detail=Detail(detail))
+    # Docker hosts are shared, whether or not that is looked at.
+    shared = contention == "on" or on != DEFAULT.on
+    study = Study(**choices, on=on, contention=shared, detail=Detail(detail))
     check(study)
+    if on != DEFAULT.on:
+        from experiments.cli import sea
+
+        sea.check_at_sea(study)
+        if dry_run:
+            sea.dry_run(study)
+            return
+        if not sea.wanted(study, yes):
+            return
+        processes = 1  # one run after the other: they have the same hosts
+    elif dry_run:
+        raise UserError("--dry-run is for Docker hosts: a run in the tank starts nothing anyway")
     show = Progress(len(list(study.runs())), as_json)
     try:
         results = run_study(study, out, processes or cores(), show.watch, show.finished)
@@ -111,8 +124,10 @@ def run(
 def check(study: Study) -> None:
     """Refuse what is wrong before anything is read or written."""
     from experiments.running import choices
+    from experiments.running.at_sea import is_at_sea
     from experiments.running.simulate import settings_of
 
+    is_at_sea(study)
     settings = settings_of(study)
     for name in study.architectures:
         choices.architecture(name).check(settings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.cli.options import SCHEDULERS, SEEDS, SHARING, WORKLOAD, grouped
+from experiments.cli.options import SCHEDULERS, SEA, SEEDS, SHARING, WORKLOAD, grouped
 from experiments.cli.run import check
 from experiments.running.study import Study
 
@@ -31,12 +31,14 @@ DEFAULTS = {"trace": "generated:cpu-io-small", "measure_s": "2s", "architectures
     "--on",
     required=True,
     metavar="docker:INVENTORY",
-    help="The Docker hosts to compare the tank with: a file with a table [[host]] for each.",
+    help="The Docker hosts to compare the tank with: of an inventory FILE.toml, of addresses or of contexts.",
 )
 @click.option(
     "--profile",
+    type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="The inventory that the tank goes by, for instance a calibrated one [default: that of --on].",
+    help="An inventory that says what was measured of these hosts [default: that of --on]; how big they are in the "
+    "tank is what is free on them now.",
 )
 @click.option(
     "--within",
@@ -47,7 +49,7 @@ DEFAULTS = {"trace": "generated:cpu-io-small", "measure_s": "2s", "architectures
     metavar="SHARE",
     help="How far apart tank and sea may be for a measure to hold.",
 )
-@grouped(WORKLOAD, SCHEDULERS, SHARING, SEEDS)
+@grouped(WORKLOAD, SCHEDULERS, SHARING, SEEDS, SEA)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -56,46 +58,48 @@ DEFAULTS = {"trace": "generated:cpu-io-small", "measure_s": "2s", "architectures
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON and nothing else.")
 def validate(
-    on: str, profile: str | None, target: float, processes: int | None, out: Path | None, as_json: bool, **choices: Any
-) -> None:
+    on: str, profile: Path | None, target: float, yes: bool, dry_run: bool, processes: int | None, out: Path | None,
+    as_json: bool, **choices: Any,
+) -> None:  # fmt: skip
     """Run a workload on Docker hosts and in the tank, and say how far apart they were.
 
     The first --policy is the one that others are measured by.
     """
     import tempfile
 
-    from experiments.running.validation import both_worlds
-
-    for name in ("architectures", "policies"):
-        choices[name] = tuple(dict.fromkeys(choices[name]))
-    tank, sea = both_worlds(Study(**choices), on, profile)
-    check(tank)
-    if out is not None:
-        _validate(tank, sea, out, target, processes, as_json)
-        if not as_json:
-            _draw(out)
-        return
-    with tempfile.TemporaryDirectory(prefix="towtank-") as folder:
-        _validate(tank, sea, Path(folder) / "validation", target, processes, as_json)
-    if not as_json:
-        click.echo("\nNothing was kept; --out DIR keeps logs, tables, figures and a report.")
-
-
-def _validate(tank: Study, sea: Study, out: Path, target: float, processes: int | None, as_json: bool) -> None:
+    from experiments.cli import sea as before
     from experiments.cli.progress import Progress
     from experiments.running.runner import cores
     from experiments.running.validation import as_json as plain
+    from experiments.running.validation import both_worlds, machines
     from experiments.running.validation import validate as run
 
-    show = Progress(2 * len(list(sea.runs())), as_json)
-    try:
-        validation = run(tank, sea, out, target, processes or cores(), show.watch, show.finished)
-    finally:
-        show.close()
+    for name in ("architectures", "policies"):
+        choices[name] = tuple(dict.fromkeys(choices[name]))
+    tank, sea = both_worlds(Study(**choices), on)
+    check(tank)
+    before.check_at_sea(sea)
+    if dry_run:
+        before.dry_run(sea)
+        return
+    if not before.wanted(sea, yes):
+        return
+    hosts = machines(before.look(sea), profile)
+    with tempfile.TemporaryDirectory(prefix="towtank-") as folder:
+        where = out or Path(folder) / "validation"
+        show = Progress(2 * len(list(sea.runs())), as_json)
+        try:
+            validation = run(tank, sea, hosts, where, target, processes or cores(), show.watch, show.finished)
+        finally:
+            show.close()
     if as_json:
         click.echo(json.dumps(plain(validation), indent=2))
+        return
+    print_validation(validation)
+    if out is None:
+        click.echo("\nNothing was kept; --out DIR keeps logs, tables, figures and a report.")
     else:
-        print_validation(validation)
+        _draw(out)
 
 
 def _draw(out: Path) -> None:

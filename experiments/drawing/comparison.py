@@ -12,8 +12,9 @@ from experiments.drawing import style
 from experiments.measures.decisions import Decisions
 from experiments.measures.shapes import Shape, shapes_of
 from experiments.measures.statistics import estimate
+from experiments.running.machines import hosts_of
 from experiments.running.results import Results
-from experiments.running.simulate import hosts_of, trace_of
+from experiments.running.simulate import trace_of
 from experiments.running.study import RunKey
 from experiments.running.validation import SEA, TANK, read_decisions, target_of
 

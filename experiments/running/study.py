@@ -48,6 +48,8 @@ class Study:
     hosts: str | None = None
     host_cpus: float = 16.0
     host_memory_bytes: int = 64 * 1024**3
+    start_s: float = 0.0
+    start_cpu_s: float = 0.0
     architectures: tuple[str, ...] = ("monolithic", "shared-state")
     policies: tuple[str, ...] = ("random-first-fit", "least-allocated", "binpack")
     schedulers: Mapping[str, int] | None = None
@@ -63,9 +65,12 @@ class Study:
     host_net_bps: int | None = None
     isolation: str = "shares"
     interference: float = 0.0
-    wake_up_s: float = 0.0
+    wake_up_s: float | None = None  # None: as the hosts' profiles say
     measure_s: float = 60.0
     estimate_error: float = 0.0
+    network: str = "none"  # of containers at sea
+    restarts: int = 3
+    lost_after_s: float = 120.0
     seeds: tuple[int, ...] = (1,)
     detail: Detail = Detail.JOBS
     on_bad_row: str = "stop"

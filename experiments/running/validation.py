@@ -12,22 +12,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.measures.agreement import Agreement, Factor, Observed, Row, agreement, observed
 from experiments.measures.decisions import Decisions
 from experiments.measures.shapes import Shape, shapes_of
 from experiments.measures.statistics import Estimate
+from experiments.running.at_sea import is_at_sea
+from experiments.running.machines import hosts_of
 from experiments.running.results import Results, provenance, read_log
 from experiments.running.runner import Watcher, run_study
-from experiments.running.simulate import Result, hosts_of, trace_of
+from experiments.running.simulate import Result, trace_of
 from experiments.running.study import Detail, RunKey, Study
 from policies.errors import UserError
+from traces.inventory import HostEntry, as_toml, read_inventory
+from traces.units import MILLI
+
+if TYPE_CHECKING:
+    from real.survey import Surveyed
 
 SEA, TANK = "sea", "tank"
 
-#: What `Study.on` begins with where hosts are real.
-DOCKER = "docker:"
+#: What is said of the tank's machines, while Docker hosts are what they are.
+OF_THE_TANK = ("host_net_bps", "start_s", "start_cpu_s", "interference", "wake_up_s")
 
 
 class Validation(NamedTuple):
@@ -55,8 +62,8 @@ class Validation(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def both_worlds(study: Study, on: str, profile: str | None = None) -> tuple[Study, Study]:
-    """Give a study as it is run in the tank and at sea: on the same hosts, and with a log that tells of each host.
+def both_worlds(study: Study, on: str) -> tuple[Study, Study]:
+    """Give a study as it is run in the tank and at sea, with a log that tells of each host.
 
     Parameters
     ----------
@@ -64,26 +71,58 @@ def both_worlds(study: Study, on: str, profile: str | None = None) -> tuple[Stud
         What was asked for.
     on : str
         ``docker:`` and an inventory.
-    profile : str, optional
-        The inventory the tank goes by, where another than the sea's.
 
     Raises
     ------
     UserError
-        If `on` names no Docker hosts, or the tank cannot know how big they are.
+        If `on` names no Docker hosts.
     """
-    inventory = on.removeprefix(DOCKER)
-    if inventory == on or not inventory:
+    tank = replace(study, contention=True, detail=Detail.TASKS)
+    default = Study()
+    sea = replace(tank, on=on, **{name: getattr(default, name) for name in OF_THE_TANK})
+    if not is_at_sea(sea):
         raise UserError(f"--on {on}: give docker:INVENTORY, the hosts to compare the tank with")
-    if profile is None and not Path(inventory).suffix == ".toml":
-        raise UserError(f"--on {on}: the tank must know how big hosts are: give docker:FILE.toml, or --profile FILE")
-    shared = replace(study, contention=True, detail=Detail.TASKS)
-    return replace(shared, on="tank", hosts=profile or inventory), replace(shared, on=on, hosts=None)
+    return tank, sea
+
+
+def machines(surveyed: Iterable[Surveyed], profile: Path | None) -> list[HostEntry]:
+    """Give the hosts of the sea as the tank is to have them: as big as what is free, in the same order.
+
+    Parameters
+    ----------
+    surveyed : iterable of Surveyed
+        The hosts as they are now.
+    profile : Path, optional
+        An inventory that says what was measured of them, beside what their own says.
+
+    Raises
+    ------
+    UserError
+        If nothing is free on a host, or the profile lacks one.
+    """
+    measured = {} if profile is None else {entry.name: entry for entry in read_inventory(profile)}
+    entries = []
+    for one in surveyed:
+        cpu_milli, memory_bytes = one.capacity[:2]
+        if not cpu_milli or not memory_bytes:
+            raise UserError(f"host {one.name!r}: others hold all of it, and the tank has no such hosts")
+        entry = replace(
+            one.entry, cpus=cpu_milli / MILLI, memory_bytes=int(memory_bytes), labels=dict(one.attributes), tls=None,
+            fence="",
+        )  # fmt: skip
+        if profile is not None:
+            if one.name not in measured:
+                raise UserError(f"{profile}: there is no host {one.name!r}")
+            known = measured[one.name]
+            entry = replace(entry, profile=known.profile, disk=known.disk or entry.disk)
+        entries.append(entry)
+    return entries
 
 
 def validate(
     tank: Study,
     sea: Study,
+    hosts: Sequence[HostEntry],
     out: Path,
     target: float,
     processes: int = 1,
@@ -96,6 +135,8 @@ def validate(
     ----------
     tank, sea : Study
         As `both_worlds` gives them.
+    hosts : sequence of HostEntry
+        The tank's, as `machines` gives them; of a directory that is taken up again, those that are written there.
     out : Path
         The results directory.
     target : float
@@ -114,7 +155,7 @@ def validate(
     -----
     At sea all policies meet a seed before the next one comes: what drifts on the machine meets all of them alike.
     """
-    _begin(out, tank, sea, target)
+    tank = begin(out, tank, sea, hosts, target)
     runs = len(list(sea.runs()))
     results = run_study(sea, out / SEA, 1, watch, finished, order=lambda key: key.seed)
     results += run_study(tank, out / TANK, processes, lambda done: watch(runs + done), finished)
@@ -124,14 +165,21 @@ def validate(
     return validation
 
 
-def _begin(out: Path, tank: Study, sea: Study, target: float) -> None:
-    """Make the directory; its parts see for themselves whether they belong to these studies."""
-    manifest = out / "run.json"
+def begin(out: Path, tank: Study, sea: Study, hosts: Sequence[HostEntry], target: float) -> Study:
+    """Make the directory, and give the tank's study with the hosts that are written there.
+
+    Its parts see for themselves whether they belong to these studies.
+    """
+    manifest, inventory = out / "run.json", out / "hosts.toml"
     if out.exists() and any(out.iterdir()) and not (manifest.exists() and "validation" in _read(manifest)):
         raise UserError(f"{out} is not empty and holds no validation; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
+    if not inventory.exists():
+        inventory.write_text(as_toml(hosts), encoding="utf-8")
+    tank = replace(tank, hosts=str(inventory))
     plain = {"validation": {TANK: tank.as_json(), SEA: sea.as_json(), "within": target}, **provenance()}
     manifest.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+    return tank
 
 
 def target_of(folder: Path) -> float:

@@ -16,7 +16,7 @@ from policies.log import Levels
 from policies.requests import RESOURCES
 from policies.sharing import Disk, Isolation
 from policies.sharing.isolation import Unmanaged
-from sim.contention.fluid import ROUNDING, FluidHost, Resident, Stretch
+from sim.contention.fluid import ROUNDING, FluidHost, Resident, Start, Stretch
 from sim.contention.patterns import RATES, HostKind, Pattern, Patterns
 from traces.replay.containers import Running
 from traces.trace import OPEN_ENDED
@@ -98,10 +98,10 @@ class Contention:
     Attributes
     ----------
     will_end : int
-        How many residents have an end.
+        How many residents have an end, or have not begun.
     """
 
-    starts_at_once = True
+    starts_at_once: bool = True
 
     def __init__(
         self,
@@ -177,13 +177,7 @@ class Contention:
         """Give what ends together: what is on one host."""
         if running.hosts.size == 1:
             return (running,)
-        return [
-            Running(
-                running.job, running.scheduler, running.task, running.hosts[at : at + 1], running.counts[at : at + 1],
-                running.run_s, running.since_s, running.recorded, running.behaviour,
-            )
-            for at in range(running.hosts.size)
-        ]  # fmt: skip
+        return [running.part(slice(at, at + 1)) for at in range(running.hosts.size)]
 
     def start(self, running: Running) -> None:
         """Let containers run that came to one host."""
@@ -192,7 +186,7 @@ class Contention:
         host = self._host(number)
         resident = Resident(running, stretches, int(running.counts[0]), next(self._serials))
         self._stays[running] = host, resident
-        if stretches[-1].work_s < OPEN_ENDED:
+        if stretches[-1].work_s < OPEN_ENDED or type(stretches[0]) is Start:
             self.will_end += 1
         host.come(resident, now)
         if host.memory > host.memory_bytes:
@@ -220,7 +214,7 @@ class Contention:
         resident.count = left
         if not left:
             del self._stays[running]
-            if resident.stretches[-1].work_s < OPEN_ENDED:
+            if resident.stretches[-1].work_s < OPEN_ENDED or type(resident.stretches[0]) is Start:
                 self.will_end -= 1
         self._share(host, now)
 
@@ -235,16 +229,22 @@ class Contention:
         if host.timer is not event:
             return  # something came in between, and another event is waited for
         host.timer, host.timer_s = None, inf
-        now, done, moved = self._env.now, [], False
+        now, done, begun, moved = self._env.now, [], [], False
         for resident in host.ended(now):
             host.go(resident, resident.count, now)
             resident.at += 1
             if resident.at < len(resident.stretches):
+                if type(resident.stretches[0]) is Start:
+                    begun.append(resident.running)
+                    resident.stretches, resident.at = resident.stretches[1:], 0
+                    if resident.stretches[-1].work_s == OPEN_ENDED:
+                        self.will_end -= 1
+                else:
+                    moved = True
                 host.come(resident, now)
-                moved = True
             else:
                 done.append(resident)
-        if moved and host.memory > host.memory_bytes:
+        if (moved or begun) and host.memory > host.memory_bytes:
             self._overfull.append(host)
         self._share(host, now)
         for resident in done:
@@ -252,8 +252,13 @@ class Contention:
             self.will_end -= 1
         for resident in done:
             self._finished(resident.running, resident.alone_s())
+        if begun:
+            self._began(*begun)
         if moved:
             self._changed(host.number)
+
+    def _began(self, *begun: Running) -> None:
+        """Take note that containers are through with their start."""
 
     def _share(self, host: FluidHost, now: float) -> None:
         """Share a host out anew, and wait for whoever is done first."""

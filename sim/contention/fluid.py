@@ -26,6 +26,12 @@ class Stretch(NamedTuple):
     work_s: float  # at full speed; inf without end
 
 
+class Start(Stretch):
+    """The first stretch of containers that have to be started: it is forgotten when they begin."""
+
+    __slots__ = ()
+
+
 class Resident:
     """Equal containers that came together to one host, and will leave it together."""
 

@@ -40,7 +40,7 @@ class Audit:
         # What runs stays when its host changes.
         changed_s = self._labelled_s
         placed = [
-            (r.task, [host for host in r.hosts.tolist() if r.since_s > changed_s.get(host, -1.0)])
+            (r.task, [host for host in r.hosts.tolist() if r.placed_s > changed_s.get(host, -1.0)])
             for r in there
             if r.task.constraints and not r.recorded
         ]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from policies.arrays import FloatArray, IntArray
+from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.requests import Job, Task
 from policies.scheduling import Pending
 from traces.trace import Arrival, Behaviour, RunTime
@@ -23,9 +23,15 @@ class Waiting(NamedTuple):
 
 
 class Running:
-    """Containers that started together and will end together, or would if they had their hosts to themselves."""
+    """Containers that were placed together and will end together, or would if they had their hosts to themselves.
 
-    __slots__ = ("behaviour", "counts", "hosts", "job", "recorded", "run_s", "scheduler", "since_s", "task")
+    They hold their room from `placed_s`, and run from `since_s`; until they run, it is `placed_s`, too. Those that are
+    there from the beginning have no scheduler.
+    """
+
+    __slots__ = (
+        "behaviour", "counts", "hosts", "job", "placed_s", "recorded", "run_s", "scheduler", "since_s", "task",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -41,7 +47,15 @@ class Running:
     ) -> None:
         self.behaviour = behaviour
         self.job, self.scheduler, self.task, self.hosts, self.counts = job, scheduler, task, hosts, counts
-        self.run_s, self.since_s, self.recorded = run_s, since_s, recorded
+        self.run_s, self.recorded = run_s, recorded
+        self.placed_s = self.since_s = since_s
+
+    def part(self, some: IntArray | BoolArray | slice) -> Running:
+        """Give those on some of the hosts, by position among `hosts`, as containers of their own."""
+        return Running(
+            self.job, self.scheduler, self.task, self.hosts[some], self.counts[some], self.run_s, self.since_s,
+            self.recorded, self.behaviour,
+        )  # fmt: skip
 
 
 def as_requested_s(arrival: Arrival) -> float:

@@ -17,9 +17,11 @@ class Hosting(Protocol):
     names : tuple of str
         What is known to be used beyond what is allocated, for instance ``("cpu", "disk", "memory")``.
     will_end : int
-        How many of what was started has an end to come.
+        How many of what was started has an end to come, or has not begun.
     starts_at_once : bool
-        Whether containers run from the moment they are started; if not, `Replay.began` is told when they do.
+        Whether containers run from the moment they are started; if not, `Replay.began` is told when they do, later and
+        not from within `start`. Those that are there from the beginning (`Running.scheduler` is empty) run at once
+        everywhere.
     """
 
     @property

@@ -391,15 +391,19 @@ class Replay:
 
     # -- what hosting tells ----------------------------------------------------------------------------------
 
-    def began(self, running: Running) -> None:
+    def began(self, *begun: Running) -> None:
         """Take note that containers run that were on their way to their host."""
-        running.since_s = now = self.env.now
-        job = running.job
-        self._log.say(
-            now, Event.STARTED, job.id, job.workload, running.scheduler, job.resubmission, 0, int(running.counts.sum()),
-            0, -1, running.run_s, now - job.submit_s, int(running.hosts[0]) if running.hosts.size == 1 else -1,
-            self._levels(), (running.hosts, running.counts),
-        )  # fmt: skip
+        now, levels = self.env.now, self._levels()
+        for running in begun:
+            running.since_s, job = now, running.job
+            self._log.say(
+                now, Event.STARTED, job.id, job.workload, running.scheduler, job.resubmission, 0,
+                int(running.counts.sum()), 0, -1, running.run_s, now - job.submit_s,
+                int(running.hosts[0]) if running.hosts.size == 1 else -1, levels, (running.hosts, running.counts),
+            )  # fmt: skip
+        # Only now may some of them have to go again: nobody is written to have ended before the row that it began.
+        self._kill_for_memory()
+        self._end_if_over()  # what has no end is not waited for once it runs
 
     def finished(self, running: Running, alone_s: float) -> None:
         """Let containers go that came to their end; those that were cut off before are there no longer.
@@ -503,6 +507,10 @@ class Replay:
         if comes_again:
             self._back_off(running, tasks)
 
+    def failures(self, job: Job) -> int:
+        """Say how often what a job submits again failed before."""
+        return self._failures.get(job, 0)
+
     def _back_off(self, running: Running, tasks: int) -> None:
         """Submit containers again after a while that is longer the more often they failed."""
         before = self._failures.get(running.job, 0)
@@ -552,24 +560,29 @@ class Replay:
             if event.attributes is not None:
                 self._relabel(event.host, event.attributes)
             if event.attributes is None or event.capacity is not None or event.alive != was_alive:
-                self._resize(event, was_alive)
-            for watcher in self._watchers:
-                watcher.hosts_changed()
+                self._resize(event.host, event.alive, event.capacity)
+                if not event.alive:
+                    self.lose(event.host)
+            self._tell_hosts_changed()
         self._all_hosts_changed = True
 
-    def _resize(self, event: HostEvent, was_alive: bool) -> None:
-        """Let a host join, leave or change its size."""
-        self.ledger.set_host(event.host, alive=event.alive, capacity=event.capacity)
-        self._hosting.set_host(event.host, alive=event.alive, capacity=event.capacity)
-        if event.alive:
-            what = Event.HOST_RESIZED if was_alive else Event.HOST_JOINED
-        else:
-            what = Event.HOST_LOST
-        self._log.say(self.env.now, what, host=event.host, levels=self._levels())
-        if event.alive:
+    def set_host(self, host: int, *, alive: bool, capacity: Sequence[int] | None = None) -> None:
+        """Let a host join, leave or change its size. What is on one that left keeps its room until it is lost."""
+        self._resize(host, alive, capacity)
+        self._tell_hosts_changed()
+
+    def _resize(self, host: int, alive: bool, capacity: Sequence[int] | None) -> None:
+        was_alive = bool(self.snapshot().alive[host])
+        self.ledger.set_host(host, alive=alive, capacity=capacity)
+        self._hosting.set_host(host, alive=alive, capacity=capacity)
+        what = (Event.HOST_RESIZED if was_alive else Event.HOST_JOINED) if alive else Event.HOST_LOST
+        self._log.say(self.env.now, what, host=host, levels=self._levels())
+        if alive:
             self._kill_for_memory()
-        else:
-            self._lose(event.host)
+
+    def _tell_hosts_changed(self) -> None:
+        for watcher in self._watchers:
+            watcher.hosts_changed()
 
     def _relabel(self, host: int, changes: Mapping[str, str | None]) -> None:
         """Let a host have other attributes. What runs there stays, whatever it demanded of its host."""
@@ -577,8 +590,8 @@ class Replay:
         self._log.say(self.env.now, Event.HOST_RELABELLED, host=host)
         self._audit.relabelled(host, changes, self.env.now)
 
-    def _lose(self, host: int) -> None:
-        """End what runs on a host that went away."""
+    def lose(self, host: int) -> None:
+        """End what runs on a host that went away, now that it is certain that it runs no longer."""
         lost = []
         for running in self._hosting.on(host, self._running):
             gone = running.hosts == host

@@ -1,0 +1,550 @@
+"""The hosting of the sea: containers run on Docker hosts, which may fail them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from policies.arrays import FloatArray, IntArray
+from policies.log import Event, Levels
+from policies.requests import RESOURCES, Demand
+from policies.sharing import Isolation, device_micro
+from policies.sharing.isolation import Shares
+from real import flags
+from real.clock import WallClock
+from real.engine import WORK_S, EngineError, connect
+from real.host import DockerHost, Ended, Listed
+from real.labels import Ours
+from real.load import command, image, report
+from real.survey import Surveyed
+from real.use import Counters, UseStreams
+from traces.replay import Replay
+from traces.replay.containers import Running
+from traces.trace import OPEN_ENDED, Phase
+from traces.units import MILLI
+
+#: How often what hosts use is looked at, in seconds: Engines tell it once a second.
+LOOK_S = 1.0
+#: What is measured of a host beyond what is allocated.
+MEASURED = ("cpu", "disk", "memory")
+
+#: How often a container whose start came to nothing is started again on its host before it counts as failed.
+LAUNCHES = 3
+
+#: Exit codes of containers that ended with their Engine: ended by it, killed, or nobody knows.
+WITH_ITS_ENGINE = (143, 137, 255)
+
+
+def levels_of(resources: Sequence[str]) -> Levels:
+    """Say what the levels of a log from the sea are, given the resources of the cell."""
+    measured = [name for name in MEASURED if name in resources]
+    return Levels((*(f"{name}_allocated" for name in resources), *(f"{name}_used" for name in measured)))
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How containers are run, and what is done about hosts and containers that fail.
+
+    Attributes
+    ----------
+    isolation : Isolation
+        How hosts keep containers from each other.
+    network : str
+        The network of containers.
+    restarts : int
+        How often a container that failed is submitted again.
+    lost_after_s : float
+        After how many seconds without an answer about a container, or from its whole host, the run goes on without it.
+    """
+
+    isolation: Isolation = field(default_factory=Shares)
+    network: str = "none"
+    restarts: int = 3
+    lost_after_s: float = 120.0
+
+
+class Berth:
+    """The place of a container on its host, from when it is granted until the container has ended.
+
+    Attributes
+    ----------
+    running : Running
+        The container, by itself.
+    host : DockerHost
+        Where it is.
+    name : str
+        What its Engine calls it.
+    asked : mapping
+        What its Engine was asked for of the CPU.
+    launches : int
+        How often it was launched.
+    launching, ending : bool
+        Whether its Engine was asked to launch it, or how it ended, and has not answered yet.
+    began, ended : bool
+        Whether it ran, and whether we have done with it.
+    unsure_since_s : float
+        Since when nobody knows how it is; ``inf`` while that is known.
+    """
+
+    __slots__ = (
+        "asked", "began", "ended", "ending", "host", "launches", "launching", "name", "running", "unsure_since_s"
+    )  # fmt: skip
+
+    def __init__(self, running: Running, host: DockerHost, name: str) -> None:
+        self.running, self.host, self.name = running, host, name
+        self.launching = self.began = self.ending = self.ended = False
+        self.launches, self.unsure_since_s = 0, inf
+        self.asked: Mapping[str, int] = {}
+
+
+class Fleet:
+    """Lets containers run on Docker hosts.
+
+    Parameters
+    ----------
+    clock : WallClock
+        The clock, which is told what happens.
+    replay : Replay
+        The run.
+    surveyed : sequence of Surveyed
+        The hosts, in the order of the cell.
+    ours : Ours
+        By what containers of this run are known.
+    rules : Rules
+        How they are run.
+
+    Attributes
+    ----------
+    will_end : int
+        How many containers have an end to come.
+
+    Notes
+    -----
+    A host that answers no longer gets nothing new, and what was placed there keeps its room: it may still run. When the
+    host is back, its Engine is asked what became of every container. Containers are started elsewhere only once it is
+    certain that they run no longer: their Engine says so, or the host's fence does.
+    """
+
+    starts_at_once = False
+
+    def __init__(
+        self, clock: WallClock, replay: Replay, surveyed: Sequence[Surveyed], ours: Ours, rules: Rules
+    ) -> None:
+        self._clock, self._replay, self._rules, self._ours = clock, replay, rules, ours
+        self._surveyed = surveyed
+        self._hosts = [DockerHost(number, one.entry, clock, ours, self) for number, one in enumerate(surveyed)]
+        self._streams = [UseStreams(connect(one.entry, WORK_S)) for one in surveyed]
+        self._berths: dict[str, Berth] = {}
+        self._of: dict[Running, Berth] = {}
+        self._serial = 0
+        self.will_end = 0
+        resources = replay.ledger.resources
+        self.names = tuple(name for name in MEASURED if name in resources)
+        self._rows = [resources.index(name) for name in self.names]
+        self._used = np.zeros((len(self.names), len(surveyed)))
+        self._levels: tuple[float, ...] = (0.0,) * (3 * len(self.names))
+        self._spent: list[dict[str, Counters]] = [{} for _ in surveyed]
+        self._sums = np.zeros_like(self._used)  # amounts since use was last measured for those who decide
+        self._looked_s = self._measured_s = 0.0
+        self._notes: list[str] = []
+        self._said: Counter[str] = Counter()
+
+    # -- the run ----------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Listen to all hosts from now on, and look at what they use."""
+        for host in self._hosts:
+            host.begin()
+        self._clock.process(self._look())
+
+    def end(self) -> None:
+        """Listen no longer."""
+        for host in self._hosts:
+            host.end()
+        for streams in self._streams:
+            streams.close()
+
+    def noted(self) -> list[str]:
+        """Say what a reader of the results must know, one line each."""
+        counted = [text if count == 1 else f"{text} ({count} containers)" for text, count in self._said.items()]
+        if self._clock.late_s > 0.5:
+            counted.append(
+                f"things happened up to {self._clock.late_s:.2g} s after their time: this machine was too busy"
+            )
+        return self._notes + counted
+
+    # -- what the replay asks for (`traces.replay.hosting.Hosting`) ----------------------------------------------
+
+    def parts(self, running: Running) -> Sequence[Running]:
+        """Give what ends together: every container by itself."""
+        return [
+            Running(
+                running.job, running.scheduler, running.task, running.hosts[n : n + 1], np.ones(1, dtype=np.int64),
+                running.run_s, running.since_s, running.recorded, running.behaviour,
+            )
+            for n, count in enumerate(running.counts.tolist())
+            for _ in range(count)
+        ]  # fmt: skip
+
+    def start(self, running: Running) -> None:
+        """Have a container launched on its host."""
+        self._serial += 1
+        host = self._hosts[int(running.hosts[0])]
+        berth = Berth(running, host, f"towtank-{self._ours.run}-{self._serial}")
+        self._berths[berth.name] = self._of[running] = berth
+        if running.run_s != OPEN_ENDED:
+            self.will_end += 1
+        self._launch(berth)
+
+    def cut(self, running: Running, left: int) -> None:
+        """Let a container leave before its end."""
+        berth = self._of.get(running)
+        if berth is not None and not berth.ended:
+            self._gone(berth)
+            if berth.host.up:  # when it is back it is asked what it has, and what nobody knows is removed
+                berth.host.remove(berth.name)
+
+    def on(self, host: int, running: Iterable[Running]) -> list[Running]:
+        """Give, of those that run, all that are on a host."""
+        return [berth.running for berth in self._berths.values() if berth.host.number == host]
+
+    def overflow(self) -> Sequence[tuple[Running, int, bool]]:
+        """Say who must end for want of memory: here that is the kernel's business."""
+        return ()
+
+    def set_host(self, number: int, *, alive: bool, capacity: Sequence[int] | None) -> None:
+        """Take note that a host joined, left or changed its size."""
+
+    def levels(self) -> tuple[float, ...]:
+        """Give what is used of the cell, as `levels_of` says."""
+        return self._levels
+
+    def load(self) -> FloatArray:
+        """Give what is used of every host now / its capacity, shape (len(names), n_hosts); NaN where it is down."""
+        capacity = self._replay.ledger.snapshot().capacity[self._rows]
+        return np.divide(self._used, capacity, out=np.full(self._used.shape, np.nan), where=capacity > 0)
+
+    def measured(self) -> FloatArray:
+        """Give the mean use of every host since the last time, shape (n_resources, n_hosts); NaN where it is down."""
+        passed_s, self._measured_s = self._looked_s - self._measured_s, self._looked_s
+        usage = np.zeros((len(self._replay.ledger.resources), len(self._hosts)))
+        usage[self._rows] = self._sums / passed_s if passed_s > 0 else self._used
+        usage[:, [not host.up for host in self._hosts]] = np.nan
+        self._sums[:] = 0.0
+        return usage
+
+    def check(self) -> None:
+        """Assert that nothing is amiss."""
+        assert set(self._of.values()) == set(self._berths.values()), "a container is known by half"
+        finite = sum(berth.running.run_s != OPEN_ENDED for berth in self._berths.values())
+        assert finite == self.will_end, "somebody's end is not waited for"
+
+    # -- launching ------------------------------------------------------------------------------------------
+
+    def _launch(self, berth: Berth) -> None:
+        running, host = berth.running, berth.host
+        job, task = running.job, running.task
+        one = self._surveyed[host.number]
+        cores = max((phase.demand.cpu_cores for phase in self._phases(running)), default=0.0)
+        berth.asked = flags.cpu_flags(self._rules.isolation, task.need.cpu_milli, cores, job.workload != "batch")
+        config = flags.created(
+            one.client,
+            image.tag(),
+            command.run(running.behaviour, task.need, running.run_s, one.entry.profile.units_per_s),
+            flags.labels_of(self._ours, job, task, self._serial, self._replay.failures(job) + 1),
+            berth.asked,
+            task.need.memory_bytes,
+            command.threads(running.behaviour, task.need),
+            one.scratch,
+            self._rules.network,
+        )
+        berth.launching = True
+        berth.launches += 1
+        host.launch(berth.name, config, partial(self._launched, berth))
+
+    def _launched(self, berth: Berth, answer: str | EngineError) -> None:
+        berth.launching = False
+        if berth.ended:
+            # It was given up meanwhile.
+            if not isinstance(answer, EngineError):
+                berth.host.remove(berth.name)
+            return
+        if not isinstance(answer, EngineError):
+            self._began(berth)
+            return
+        if not answer.answered:
+            # Nobody knows whether it was started, nor whether it will be; until then, nothing new goes there.
+            self._unsure(berth)
+            if self._is_alive(berth.host):
+                self._replay.set_host(berth.host.number, alive=False)
+            self._ask_what_became(berth.host)
+            return
+        self._note(f"{answer}")
+        berth.host.remove(berth.name)
+        self._failed(berth, Event.FAILED)
+
+    def _began(self, berth: Berth) -> None:
+        if not (berth.began or berth.ended):
+            berth.began = True
+            self._replay.began(berth.running)
+        berth.unsure_since_s = inf
+        self._use_again(berth.host)
+
+    # -- ends -----------------------------------------------------------------------------------------------
+
+    def happened(self, host: DockerHost, action: str, name: str, attributes: Mapping[str, str]) -> None:
+        """Hear that a container of this run started or ended."""
+        berth = self._berths.get(name)
+        if berth is None:
+            return  # one that was given up
+        if action == "start":
+            self._began(berth)
+        elif action == "die":
+            self._look_at_end(berth, with_engine=False)
+
+    def _look_at_end(self, berth: Berth, *, with_engine: bool) -> None:
+        if not berth.ending:
+            berth.ending = True
+            berth.host.look_at_end(berth.name, partial(self._ended, berth, with_engine))
+
+    def _ended(self, berth: Berth, with_engine: bool, answer: Ended | EngineError) -> None:
+        berth.ending = False
+        if berth.ended:
+            return
+        if isinstance(answer, EngineError):
+            if answer.status == 404:
+                self._failed(berth, Event.KILLED)  # somebody removed it
+            else:
+                self._unsure(berth)
+                self._ask_what_became(berth.host)
+            return
+        self._began(berth)
+        told = report.parse(answer.output)
+        self._compare(berth, told)
+        if told.began_s is not None:
+            # From the program's own watch: what the Engine takes to start and to end it is no slowdown.
+            berth.running.since_s = self._clock.now - told.wall_s
+        if answer.exit_code == 0:
+            self._gone(berth)
+            self._replay.finished(berth.running, self._alone_s(berth))
+        elif answer.exit_code == 137 and answer.out_of_memory:
+            # Under version 1 the flag alone may be somebody else's.
+            self._failed(berth, Event.OUT_OF_MEMORY)
+        elif with_engine and answer.exit_code in WITH_ITS_ENGINE:
+            self._failed(berth, Event.KILLED)
+        else:
+            why = answer.error or f"exit code {answer.exit_code}"
+            self._note(f"host {berth.host.name}: a container of job {berth.running.job.id!r} ended with {why}")
+            self._failed(berth, Event.FAILED)
+
+    def _failed(self, berth: Berth, why: Event, *, comes_again: bool = True) -> None:
+        self._gone(berth)
+        again = comes_again and self._replay.failures(berth.running.job) < self._rules.restarts
+        self._replay.failed(berth.running, 1, why, comes_again=again)
+
+    def _gone(self, berth: Berth) -> None:
+        """Take note that a container is there no longer, or at least none of ours."""
+        berth.ended = True
+        del self._berths[berth.name], self._of[berth.running]
+        self._streams[berth.host.number].forget(berth.name)
+        if berth.running.run_s != OPEN_ENDED:
+            self.will_end -= 1
+
+    def _compare(self, berth: Berth, told: report.Report) -> None:
+        """Hold what the kernel says about a container against what was asked for."""
+        kernel, host = told.cgroup, berth.host.name
+        if kernel is None:
+            return
+        shares, quota = berth.asked["cpu_shares"], berth.asked.get("cpu_quota", 0) / flags.PERIOD_US or None
+        if kernel.cpu_shares is not None and kernel.cpu_shares != shares:
+            self._note(f"host {host}: asked for {shares} CPU shares, its kernel says {kernel.cpu_shares}")
+        if kernel.cpu_weight is not None:
+            self._note(f"host {host}: {shares} CPU shares are a weight of {kernel.cpu_weight} there (cgroup v2)")
+        if kernel.cpu_quota_cores != quota:
+            self._note(f"host {host}: asked for a limit of {quota} cores, its kernel says {kernel.cpu_quota_cores}")
+
+    def _note(self, text: str) -> None:
+        self._said[text] += 1
+
+    # -- how long they take alone -----------------------------------------------------------------------------
+
+    def _phases(self, running: Running) -> tuple[Phase, ...]:
+        need = running.task.need
+        return running.behaviour or (Phase(1.0, Demand(need.cpu_milli / MILLI, float(need.memory_bytes))),)
+
+    def _alone_s(self, berth: Berth) -> float:
+        """Say how long a container takes with its host to itself: a host may be smaller than what it would use."""
+        one = self._surveyed[berth.host.number]
+        capacity = dict(zip(RESOURCES, one.capacity, strict=True))
+        cap = berth.asked.get("cpu_quota", 0) / flags.PERIOD_US or inf
+        alone_s = 0.0
+        for share, demand in self._phases(berth.running):
+            needs = {
+                "cpu": demand.cpu_cores * MILLI,
+                "disk": device_micro(demand, 1, one.disk) if one.disk else 0.0,
+            }
+            there = {"cpu": min(capacity["cpu"], cap * MILLI), "disk": capacity["disk"]}
+            slowest = max([1.0, *(need / there[name] for name, need in needs.items() if need and there[name])])
+            alone_s += share * berth.running.run_s * slowest
+        return alone_s
+
+    # -- hosts that fail --------------------------------------------------------------------------------------
+
+    def went_down(self, host: DockerHost, why: str) -> None:
+        """Hear that a host answers no longer: nothing new goes there, and what is there may still run."""
+        self._notes.append(f"at {self._clock.now:.1f} s {why}")
+        self._replay.set_host(host.number, alive=False)
+        for running in self.on(host.number, ()):
+            self._unsure(self._of[running])
+        if host.entry.fence:
+            host.fence(partial(self._fenced, host))
+
+    def _fenced(self, host: DockerHost, failure: str) -> None:
+        if failure:
+            self._notes.append(f"at {self._clock.now:.1f} s host {host.name} could not be fenced: {failure}")
+        else:
+            self._notes.append(f"at {self._clock.now:.1f} s host {host.name} was fenced")
+            self._replay.lose(host.number)
+
+    def _unsure(self, berth: Berth) -> None:
+        berth.unsure_since_s = min(berth.unsure_since_s, self._clock.now)
+
+    def _give_up(self) -> None:
+        """Go on without containers of which nobody knew anything for too long."""
+        limit_s = self._rules.lost_after_s
+        too_long = [b for b in self._berths.values() if self._clock.now - b.unsure_since_s > limit_s]
+        for berth in too_long:
+            self._note(
+                f"host {berth.host.name}: what became of a container nobody knew for {limit_s:g} s; it was given up, "
+                "and started nowhere else"
+            )
+            self._failed(berth, Event.KILLED, comes_again=False)
+
+    def _is_alive(self, host: DockerHost) -> bool:
+        return bool(self._replay.snapshot().alive[host.number])
+
+    def _use_again(self, host: DockerHost) -> None:
+        """Let a host have new containers, if it answers and starts what it has."""
+        if host.up and not self._is_alive(host):
+            mine = [berth for berth in self._berths.values() if berth.host is host]
+            if not any(berth.unsure_since_s < inf for berth in mine):
+                self._replay.set_host(host.number, alive=True)
+
+    def came_back(self, host: DockerHost) -> None:
+        """Hear that a host answers again, and find out what became of its containers."""
+        self._ask_what_became(host)
+
+    def _ask_what_became(self, host: DockerHost) -> None:
+        host.list(partial(self._reconcile, host))
+
+    def _reconcile(self, host: DockerHost, answer: list[Listed] | EngineError) -> None:
+        """Hold what an Engine has of this run against what we know."""
+        if isinstance(answer, EngineError):
+            self._retry(host)
+            return
+        there = {one.name: one for one in answer}
+        for name, one in there.items():
+            if name not in self._berths and one.state not in ("removing", "dead"):
+                host.remove(name)  # an attempt that was given up
+        for berth in [berth for berth in self._berths.values() if berth.host is host]:
+            found = there.get(berth.name)
+            if found is not None and found.state in ("exited", "dead"):
+                self._look_at_end(berth, with_engine=True)
+            elif found is not None and found.state != "created":
+                self._began(berth)
+            elif berth.began:
+                self._failed(berth, Event.KILLED)
+            elif not berth.launching:
+                self._launch_again(berth)
+        self._use_again(host)
+
+    def _launch_again(self, berth: Berth) -> None:
+        if berth.launches < LAUNCHES:
+            self._launch(berth)
+            return
+        # It may still be started by a call that was given up, so that it is removed before it is started elsewhere.
+        berth.launching = True
+        berth.host.remove(berth.name, partial(self._removed, berth))
+
+    def _removed(self, berth: Berth, answer: EngineError | None) -> None:
+        berth.launching = False
+        if berth.ended:
+            return
+        if isinstance(answer, EngineError) and answer.status != 404:
+            self._retry(berth.host)
+            return
+        self._note(f"host {berth.host.name}: a container did not start though that was tried {LAUNCHES} times")
+        self._failed(berth, Event.FAILED)
+
+    def _retry(self, host: DockerHost) -> None:
+        """Ask again a little later what became of the containers of a host, unless it is down: it may come back."""
+
+        def again() -> Any:
+            yield self._clock.timeout(LOOK_S)
+            if host.up:
+                self._ask_what_became(host)
+
+        self._clock.process(again())
+
+    def others_changed(self, host: DockerHost) -> None:
+        """Hear that containers of others came or went: what they hold is not ours to give."""
+        one = self._surveyed[host.number]
+        host.ask(one.capacity_now, partial(self._resized, host))
+
+    def _resized(self, host: DockerHost, answer: tuple[int, ...] | EngineError) -> None:
+        if not isinstance(answer, EngineError) and host.up:
+            self._replay.set_host(host.number, alive=True, capacity=answer)
+
+    # -- looking ----------------------------------------------------------------------------------------------
+
+    def _look(self) -> Any:
+        while True:
+            yield self._clock.timeout(LOOK_S)
+            now = self._clock.now
+            passed_s, self._looked_s = now - self._looked_s, now
+            for berth in self._berths.values():
+                if berth.began:  # again, since a stream ends with its Engine
+                    self._streams[berth.host.number].follow(berth.name)
+            for number, streams in enumerate(self._streams):
+                self._used[:, number] = self._rates(number, streams.counters())
+            self._sums += self._used * passed_s
+            capacity = self._replay.ledger.snapshot().capacity[self._rows]
+            self._levels = _spread(self._used, capacity)
+            self._replay.use_changed(-1)
+            self._give_up()
+
+    def _rates(self, number: int, now: Mapping[str, Counters]) -> list[float]:
+        """Give what a host uses, in the units of the books, from what each container has used up to now."""
+        before, self._spent[number] = self._spent[number], dict(now)
+        one = self._surveyed[number]
+        cpu = disk = memory = 0.0
+        for name, counters in now.items():
+            memory += counters.memory_bytes
+            had = before.get(name)
+            if had is None or counters.at_s <= had.at_s:
+                continue
+            passed_s = counters.at_s - had.at_s
+            cpu += (counters.cpu_s - had.cpu_s) / passed_s * MILLI
+            if one.disk is not None:
+                disk += one.disk_micro(had, counters) / passed_s
+        rates = {"cpu": cpu, "disk": disk, "memory": memory}
+        return [rates[name] for name in self.names]
+
+
+def _spread(used: FloatArray, capacity: IntArray) -> tuple[float, ...]:
+    """Give share used, and mean and standard deviation over hosts of what is used of each, resource after resource."""
+    levels: list[float] = []
+    for amounts, sizes in zip(used, capacity, strict=True):
+        has = sizes > 0
+        if not has.any():
+            levels += (0.0, 0.0, 0.0)
+            continue
+        loads = amounts[has] / sizes[has]
+        levels += (float(amounts[has].sum() / sizes[has].sum()), float(loads.mean()), float(loads.std()))
+    return tuple(levels)
