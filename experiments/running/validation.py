@@ -176,10 +176,20 @@ def begin(out: Path, tank: Study, sea: Study, hosts: Sequence[HostEntry], target
     out.mkdir(parents=True, exist_ok=True)
     if not inventory.exists():
         inventory.write_text(as_toml(hosts), encoding="utf-8")
+    elif _measured(read_inventory(inventory)) != _measured(hosts):
+        raise UserError(
+            f"{inventory} says something else of the hosts; remove it and {out / TANK} to compare the same sea with "
+            "another tank"
+        )
     tank = replace(tank, hosts=str(inventory))
     plain = {"validation": {TANK: tank.as_json(), SEA: sea.as_json(), "within": target}, **provenance()}
     manifest.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
     return tank
+
+
+def _measured(hosts: Iterable[HostEntry]) -> list[tuple[Any, ...]]:
+    """Give what does not change between two commands: how much of a host is free does."""
+    return [(host.name, host.disk, host.profile) for host in hosts]
 
 
 def target_of(folder: Path) -> float:

@@ -439,6 +439,17 @@ def test_an_error_is_one_line_that_names_what_is_wrong(arguments, named, capsys,
     assert told.count("\n") == 1
 
 
+def test_a_directory_keeps_its_tank_and_says_how_to_have_another(tmp_path):
+    tank = begin(tmp_path, TANK, SEA, ENTRIES, 0.1)
+    less_free = [replace(entry, cpus=0.5) for entry in ENTRIES]
+    slower = [replace(entry, profile=Profile(start_s=1.0)) for entry in ENTRIES]
+
+    assert begin(tmp_path, TANK, SEA, less_free, 0.1) == tank
+    assert read_inventory(tmp_path / "hosts.toml") == ENTRIES
+    with pytest.raises(UserError, match=r"hosts.toml says something else .* remove it"):
+        begin(tmp_path, TANK, SEA, slower, 0.1)
+
+
 def test_a_directory_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
 
