@@ -13,6 +13,7 @@ from policies.errors import UserError
 from policies.requests import IO_SIZE_BYTES, Demand, Group, Job, Resources, Task
 from real import labels as label
 from real.use import Counters, limits_of
+from traces.hosts import TOO_MUCH
 from traces.trace import OPEN_ENDED, Arrival, steady
 from traces.units import MILLI
 
@@ -48,6 +49,8 @@ class Life:
         Seconds since the epoch, on our clock; the end is None while it runs.
     asked : Resources
         What it may use, or has shares for; 0 where nobody said.
+    room : Resources
+        What its host has; 0 where nobody knows.
     kept_up : bool
         Whether the Engine starts it again whenever it ends.
     first, last : Counters, optional
@@ -63,6 +66,7 @@ class Life:
     started_s: float
     ended_s: float | None = None
     asked: Resources = field(default_factory=Resources)
+    room: Resources = field(default_factory=Resources)
     kept_up: bool = False
     first: Counters | None = None
     last: Counters | None = None
@@ -104,13 +108,13 @@ class Life:
 
     def as_line(self) -> str:
         """Write it as one line of JSON."""
-        return json.dumps(asdict(self) | {each: getattr(self, each) for each in ("asked", "first", "last")})
+        return json.dumps(asdict(self) | {each: getattr(self, each) for each in ("asked", "room", "first", "last")})
 
     @classmethod
     def of_line(cls, line: str) -> Life:
         """Read what `as_line` wrote."""
         plain = json.loads(line)
-        for each, kind in (("asked", Resources), ("first", Counters), ("last", Counters)):
+        for each, kind in (("asked", Resources), ("room", Resources), ("first", Counters), ("last", Counters)):
             plain[each] = plain[each] and kind(*plain[each])
         return cls(**plain)
 
@@ -149,7 +153,7 @@ def _number(text: str | None) -> int:
     return int(text) if text and text.isdigit() else 0
 
 
-def life_of(host: str, inspected: Mapping[str, Any], started_s: float) -> Life:
+def life_of(host: str, inspected: Mapping[str, Any], started_s: float, room: Resources) -> Life:
     """Begin the life of a container as its Engine describes it."""
     config = inspected["Config"]
     kept_up = (inspected["HostConfig"].get("RestartPolicy") or {}).get("Name") in _KEPT_UP
@@ -160,6 +164,7 @@ def life_of(host: str, inspected: Mapping[str, Any], started_s: float) -> Life:
         config.get("Labels") or {},
         started_s,
         asked=asked_for(inspected),
+        room=room,
         kept_up=kept_up,
     )
 
@@ -294,11 +299,11 @@ def _arrival(lives: Sequence[Life], submit_s: float, began_s: float) -> Arrival:
 
 
 def _task(life: Life, demand: Demand | None) -> Task:
-    """Give what it asks for: what nobody said is what was measured, and at least something."""
+    """Give what it asks for: what nobody said is what was measured, at least something, and no more than it had."""
     cpu_milli, memory_bytes = life.asked[:2]
     if demand is not None:
-        cpu_milli = cpu_milli or round(demand.cpu_cores * MILLI)
-        memory_bytes = memory_bytes or life.peak_bytes
+        cpu_milli = cpu_milli or min(round(demand.cpu_cores * MILLI), life.room.cpu_milli or TOO_MUCH)
+        memory_bytes = memory_bytes or min(life.peak_bytes, life.room.memory_bytes or TOO_MUCH)
     said = life.labels.get(label.PRIORITY, "0")
     priority = int(said) if said.lstrip("-").isdigit() else 0
     return Task(Resources(max(1, cpu_milli), memory_bytes), priority)
@@ -318,8 +323,14 @@ def _assumed(lives: Sequence[Life], began_s: float) -> Iterator[str]:
         "have no memory limit: they ask for the most that they were seen to have": sum(
             not life.asked.memory_bytes for life in lives
         ),
-        "ended before anything was measured of them: nothing is said of what they use": sum(
+        "were not there for long enough to be measured: nothing is said of what they use": sum(
             life.demand(began_s) is None for life in lives
         ),
     }
     yield from (f"{count} of {len(lives)} containers {text}" for text, count in counts.items() if count)
+    measured = [life.last for life in lives if life.last is not None]
+    if measured and not any(last.reads or last.writes for last in measured):
+        yield (
+            "no Engine counted any use of disks: there was none, or else a kernel with cgroup v1 counts only on disks "
+            "for which some cgroup has a limit"
+        )

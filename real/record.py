@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import Any, NamedTuple
 
 import docker
 
+from policies.requests import Resources
 from real.engine import ANSWER_S, EngineError, connect, explained
-from real.lives import Life, arrivals_of, began_line, life_of
+from real.hosts import HOST_S
+from real.lives import Life, arrivals_of, began_line, life_of, read_journal
 from real.use import UseStreams, epoch_s
 from traces.inventory import HostEntry
 from traces.trace import Arrival
+from traces.units import MILLI
 
 #: Seconds between two looks at what is used, and between two questions whether an Engine is there.
 LOOK_S, PING_S = 1.0, 3.0
@@ -26,6 +30,8 @@ AGAIN_S = 2.0
 REPLAY_S = 1.0
 #: Seconds after which what is known of a container that still runs is written to the journal.
 JOURNAL_S = 60.0
+#: Events that are remembered, many more than an Engine keeps.
+REMEMBERED = 1024
 #: Seconds between the start that an Engine tells of by an event and the one that it remembers.
 SAME_START_S = 0.5
 
@@ -46,13 +52,30 @@ class Recording(NamedTuple):
         Jobs, in order of submission.
     containers : int
         How many lives of containers these are.
+    span_s : float
+        How long the recording lasted.
     notes : list of str
         What was assumed, and what was lost.
     """
 
     arrivals: list[Arrival]
     containers: int
+    span_s: float
     notes: list[str]
+
+
+def recovered(journal: Path) -> Recording:
+    """Give what a recording that was killed has left; what ran then still runs, as far as is known.
+
+    Raises
+    ------
+    UserError
+        If the file is none, or nothing was recorded yet.
+    """
+    lives, began_s = read_journal(journal)
+    known_s = [life.ended_s or (life.last.taken_s if life.last else life.started_s) for life in lives]
+    arrivals, notes = arrivals_of(lives, began_s)
+    return Recording(arrivals, len(lives), max([began_s, *known_s]) - began_s, notes)
 
 
 class Recorder:
@@ -104,9 +127,10 @@ class Recorder:
         """
         for watch in self._watches:
             watch.start()
+        deadline_s = time.monotonic() + HOST_S
         for watch in self._watches:
-            watch.answered.wait()
-        for watch in self._watches:
+            if not watch.answered.wait(max(0.0, deadline_s - time.monotonic())):
+                watch.error = EngineError(watch.entry.name, "no answer in time")
             if watch.error is not None:
                 self._ending.set()
                 raise watch.error
@@ -120,6 +144,7 @@ class Recorder:
 
     def finish(self) -> Recording:
         """End, and give what was recorded."""
+        span_s = time.time() - self.began_s
         self._ending.set()
         for watch in self._watches:
             watch.join(2 * ANSWER_S)
@@ -130,7 +155,8 @@ class Recorder:
                 self._journal.close()
                 self._journal = None
         arrivals, notes = arrivals_of(lives, self.began_s)
-        return Recording(arrivals, len(lives), notes + [note for watch in self._watches for note in watch.notes()])
+        notes += [note for watch in self._watches for note in watch.notes()]
+        return Recording(arrivals, len(lives), span_s, notes)
 
     def _write(self, life: Life) -> None:
         self._put(life.as_line())
@@ -154,7 +180,7 @@ class _Watch(threading.Thread):
         say: Callable[[str], None],
     ) -> None:
         super().__init__(name=f"record {entry.name}", daemon=True)
-        self._entry, self._ending, self._write, self._say = entry, ending, write, say
+        self.entry, self._ending, self._write, self._say = entry, ending, write, say
         self._labels = list(labels)
         self.answered = threading.Event()
         self.error: Exception | None = None
@@ -162,7 +188,8 @@ class _Watch(threading.Thread):
         self._open: dict[str, Life] = {}  # by container
         self._listed: dict[str, Life] = {}  # the latest of a container that a list told of: an event may tell again
         self._created: dict[str, Mapping[str, Any]] = {}  # inspected when they were made: some are gone soon
-        self._heard_ns = 0  # the latest event, on the Engine's clock
+        self._began_ns = self._heard_ns = 0  # when we began, and the latest event, on the Engine's clock
+        self._heard: deque[tuple[str, str, int]] = deque(maxlen=REMEMBERED)  # a replay tells again
         self._seen_s = 0.0  # when the Engine was last heard, on ours
         self._gone = self._guessed = 0
 
@@ -176,13 +203,11 @@ class _Watch(threading.Thread):
         said = []
         if self._gone:
             said.append(
-                f"host {self._entry.name} could not be heard {self._gone} times: what started and was removed "
+                f"host {self.entry.name} could not be heard ({self._gone}×): what started and was removed "
                 "meanwhile may be missing"
             )
         if self._guessed:
-            said.append(
-                f"of {self._guessed} containers of host {self._entry.name} the end is not known: when last seen"
-            )
+            said.append(f"of {self._guessed} containers of host {self.entry.name} the end is not known: when last seen")
         return said
 
     def run(self) -> None:
@@ -191,7 +216,7 @@ class _Watch(threading.Thread):
             try:
                 self._watch()
             except Exception as error:
-                cause = explained(self._entry.name, error)
+                cause = explained(self.entry.name, error)
                 if not self.answered.is_set():
                     self.error = cause
                     self.answered.set()
@@ -202,31 +227,33 @@ class _Watch(threading.Thread):
                 self._say(f"{cause}; its containers are recorded again once it answers")
                 while not self._ending.wait(AGAIN_S):
                     with suppress(EngineError):
-                        connect(self._entry).close()
+                        connect(self.entry).close()
                         break
 
     def _watch(self) -> None:
         """Watch while the Engine is there."""
-        client = connect(self._entry)
+        client = connect(self.entry)
         asked_s = time.time()
-        theirs_s = epoch_s(client.info()["SystemTime"])
+        info = client.info()
+        theirs_s = epoch_s(info["SystemTime"])
         self._ahead_s = theirs_s - (asked_s + time.time()) / 2
+        self._room = Resources(
+            round(MILLI * (self.entry.cpus or info["NCPU"])), self.entry.memory_bytes or info["MemTotal"]
+        )
         streams = UseStreams(client)
-        # From the last that was heard; at first from now, and a second early, for an Engine that rounds.
-        since_ns = self._heard_ns or int((theirs_s - 1) * _NANO)
+        if not self._began_ns:
+            self._began_ns = self._heard_ns = int(theirs_s * _NANO)
         filters: dict[str, list[str]] = {"type": ["container"], "event": list(_EVENTS)}
         if self._labels:
             filters["label"] = self._labels
-        # Whole seconds: the library takes no others, and what is heard twice is passed over.
-        events = client.events(since=since_ns // _NANO, filters=filters, decode=True)
-        if not self._heard_ns:
-            self._heard_ns = int(theirs_s * _NANO)
+        # From a second before the last that was heard: events are not quite in order.
+        events = client.events(since=self._heard_ns // _NANO - 1, filters=filters, decode=True)
         heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
         threading.Thread(target=_pump, args=(events, heard), name="events", daemon=True).start()
         try:
             absent = self._reconcile(client, streams)
             if self.answered.is_set():
-                self._say(f"host {self._entry.name}: it answers again")
+                self._say(f"host {self.entry.name}: it answers again")
             self.answered.set()
             settled_s = time.monotonic() + REPLAY_S
             looked_s = pinged_s = written_s = time.monotonic()
@@ -234,14 +261,11 @@ class _Watch(threading.Thread):
                 with suppress(queue.Empty):
                     event = heard.get(timeout=LOOK_S / 4)
                     if event is None:
-                        raise EngineError(self._entry.name, "its events ended")
+                        raise EngineError(self.entry.name, "its events ended")
                     self._hear(client, streams, event)
                 now_s = time.monotonic()
-                if absent and now_s > settled_s:
-                    for life in absent:
-                        if life.ended_s is None:
-                            self._end(life, self._seen_s, guessed=True)
-                    absent = []
+                if now_s > settled_s:
+                    self._end_absent(absent)
                 if now_s > looked_s + LOOK_S:
                     looked_s = now_s
                     self._look(streams)
@@ -256,6 +280,9 @@ class _Watch(threading.Thread):
                     written_s = now_s
                     for life in self._open.values():
                         self._write(life)
+            while not heard.empty() and (event := heard.get()) is not None:
+                self._hear(client, streams, event)
+            self._end_absent(absent)
         finally:
             self._look(streams)
             streams.close()
@@ -283,18 +310,27 @@ class _Watch(threading.Thread):
                     continue
                 life = None
             if life is None and (state["Running"] or started_s > since_s):
-                life = self._listed[container] = self._begin(streams, life_of(self._entry.name, inspected, started_s))
+                life = self._listed[container] = self._begin(
+                    streams, life_of(self.entry.name, inspected, started_s, self._room)
+                )
                 if not state["Running"]:
                     self._end_as(life, state, since_s)
             if state["Running"]:
                 streams.follow(container)
         return list(absent.values())
 
+    def _end_absent(self, absent: list[Life]) -> None:
+        """End what is there no more, and of which no event has told when it ended."""
+        while absent:
+            life = absent.pop()
+            if life.ended_s is None:
+                self._end(life, max(life.started_s, life.last.taken_s if life.last else 0.0), guessed=True)
+
     def _end_as(self, life: Life, state: Mapping[str, Any], since_s: float) -> None:
         """End a life as its Engine remembers it, which it does not after a crash."""
         ended_s = epoch_s(state["FinishedAt"]) - self._ahead_s
         known = ended_s >= life.started_s and state["ExitCode"] != LOST_EXIT
-        self._end(life, ended_s if known else max(since_s, life.started_s), guessed=not known)
+        self._end(life, ended_s if known else max(life.started_s, since_s), guessed=not known)
 
     def _begin(self, streams: UseStreams, life: Life) -> Life:
         self.lives.append(life)
@@ -313,9 +349,11 @@ class _Watch(threading.Thread):
 
     def _hear(self, client: docker.APIClient, streams: UseStreams, event: Mapping[str, Any]) -> None:
         """Take an event, unless it was taken before."""
-        if event["timeNano"] <= self._heard_ns:
+        mark = (event["Actor"]["ID"], event["Action"], event["timeNano"])
+        if event["timeNano"] < self._began_ns or mark in self._heard:
             return
-        self._heard_ns = event["timeNano"]
+        self._heard.append(mark)
+        self._heard_ns = max(self._heard_ns, event["timeNano"])
         container, at_s = event["Actor"]["ID"], event["timeNano"] / _NANO - self._ahead_s
         self._seen_s = time.time()
         life = self._open.get(container)
@@ -330,7 +368,7 @@ class _Watch(threading.Thread):
             if life is not None:  # its end was lost
                 self._end(life, at_s, guessed=True)
             inspected = self._created.get(container) or _inspected(client, container)
-            self._begin(streams, life_of(self._entry.name, inspected or _told(event), at_s))
+            self._begin(streams, life_of(self.entry.name, inspected or _told(event), at_s, self._room))
         elif event["Action"] == "die" and life is not None and life.started_s <= at_s:
             self._look(streams)
             streams.forget(container)

@@ -27,7 +27,8 @@ class Counters(NamedTuple):
         Core-seconds.
     read_bytes, written_bytes, reads, writes : int
         From and to disks, and in how many requests. Under cgroup v1 what is written through the page cache is not in
-        it; under v2 what goes to a loop device may be counted for the disk beneath it, too.
+        it, and recent kernels (6.18, not 6.1) count only on disks for which some cgroup has a limit; under v2 what
+        goes to a loop device may be counted for the disk beneath it, too.
     memory_bytes : int
         Working set at that moment: what it has, without cached files that nobody used lately.
     net_bytes : int

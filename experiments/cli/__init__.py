@@ -11,8 +11,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import click
 
 from experiments.cli.experiment import experiment
+from experiments.cli.hosts import hosts
 from experiments.cli.plot import plot
 from experiments.cli.policies import policies
+from experiments.cli.record import record
 from experiments.cli.run import run
 from experiments.cli.testbed import testbed
 from experiments.cli.trace import trace
@@ -26,7 +28,7 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, validate, plot, trace, experiment, policies, testbed):
+for command in (run, validate, plot, trace, experiment, policies, hosts, record, testbed):
     towtank.add_command(command)
 
 

@@ -116,11 +116,9 @@ class _Placed:
         from policies.log import Event
 
         for row in rows:
-            if row.scheduler and row.where is not None and row.event in (Event.LAUNCHED, Event.STARTED):
-                if row.event is Event.STARTED and row.attempt == 0:
-                    continue  # the end of a start that was written when it was launched
-                where = ", ".join(
-                    f"{self._names[host]} × {count}"
-                    for host, count in zip(*(a.tolist() for a in row.where), strict=True)
-                )
+            # What is launched is written with its hosts; a start that follows tells the same again.
+            decided = row.event is Event.LAUNCHED or (row.event is Event.STARTED and row.attempt > 0)
+            if decided and row.scheduler:
+                pairs = zip(*(column.tolist() for column in row.where), strict=True)
+                where = ", ".join(f"{self._names[host]} × {count}" for host, count in pairs)
                 self.lines.append(f"{row.t_s:9.2f} s  job {row.job}: {where}")

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from experiments.running.study import RunKey, Study
 from policies.errors import UserError
 from policies.sharing import disk_named
-from real.labels import Ours, this_owner
-from traces.inventory import HostEntry, entries_named
 
 if TYPE_CHECKING:
+    from real.labels import Ours
     from real.survey import Surveyed
+    from traces.inventory import HostEntry
 
 #: What stands before an inventory where a world is named.
 PREFIX = "docker:"
@@ -42,11 +42,15 @@ def is_at_sea(study: Study) -> bool:
 
 def entries_of(study: Study) -> list[HostEntry]:
     """Give the Docker hosts that a study names."""
+    from traces.inventory import entries_named
+
     return entries_named(study.on.removeprefix(PREFIX))
 
 
 def ours_of(study: Study, key: RunKey) -> Ours:
     """Give the labels of a run: the same for the same run, so that it finds again what it left when it was killed."""
+    from real.labels import Ours, this_owner  # docker is loaded only where there are Docker hosts
+
     text = json.dumps([study.as_json(), *key], sort_keys=True)
     return Ours(this_owner(), hashlib.sha256(text.encode()).hexdigest()[:10])
 
