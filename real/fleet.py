@@ -415,8 +415,8 @@ class Fleet:
         if answer.exit_code == 0:
             self._gone(berth)
             self._replay.finished(berth.running, self._alone_s(berth))
-        elif answer.exit_code == 137 and answer.out_of_memory:
-            # Under version 1 the flag alone may be somebody else's.
+        elif answer.exit_code == 137 and (answer.out_of_memory or self._is_greedy(berth.running)):
+            # Under version 1 the flag alone may be somebody else's, and it is missed of who ends right after the start.
             self._failed(berth, Event.OUT_OF_MEMORY)
         elif with_engine and answer.exit_code in WITH_ITS_ENGINE:
             self._failed(berth, Event.KILLED)
@@ -460,6 +460,10 @@ class Fleet:
     def _phases(self, running: Running) -> tuple[Phase, ...]:
         need = running.task.need
         return running.behaviour or (Phase(1.0, Demand(need.cpu_milli / MILLI, float(need.memory_bytes))),)
+
+    def _is_greedy(self, running: Running) -> bool:
+        limit_bytes = flags.memory_limit(running.task.need.memory_bytes)
+        return any(phase.demand.memory_bytes > limit_bytes for phase in self._phases(running))
 
     def _alone_s(self, berth: Berth) -> float:
         """Say how long a container takes with its host to itself: a host may be smaller than what it would use."""

@@ -194,9 +194,12 @@ def taken(client: docker.APIClient, containers: Iterable[Mapping[str, Any]]) -> 
     limits, unlimited = {}, []
     for container in containers:
         try:
-            limits[container["Id"]] = limits_of(client.inspect_container(container["Id"]))
+            there = client.inspect_container(container["Id"])
         except docker.errors.NotFound:
             continue
+        if not there["State"]["Running"]:  # it ended a moment ago, and lists do not know yet
+            continue
+        limits[container["Id"]] = limits_of(there)
         if not all(limits[container["Id"]][:2]):
             unlimited.append(container["Id"])
     for container_id, frame in _measured(client, unlimited):
