@@ -555,6 +555,8 @@ class Fleet:
     def came_back(self, host: DockerHost) -> None:
         """Hear that a host answers again, and find out what became of its containers."""
         self._ask_what_became(host)
+        # An Engine tells of an end a few milliseconds before its lists know of it: whoever came between heard neither.
+        self._retry(host)
         self.others_changed(host)
 
     def _ask_what_became(self, host: DockerHost) -> None:

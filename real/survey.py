@@ -16,7 +16,7 @@ from policies.errors import UserError
 from policies.requests import DEVICE_MICRO, RESOURCES, Resources
 from policies.sharing import Disk, device_time, disk_named
 from real.engine import ANSWER_S, WORK_S, EngineError, connect, explained
-from real.hosts import taken
+from real.hosts import remove_container, taken
 from real.labels import Ours, is_ours
 from real.load import command, image, report
 from real.use import Counters
@@ -219,11 +219,7 @@ def remove_all(client: docker.APIClient, ours: Ours) -> int:
     there = client.containers(all=True, filters=ours.filters())
     for one in there:
         if is_ours(one["Labels"]):
-            try:
-                client.remove_container(one["Id"], force=True)
-            except docker.errors.APIError as error:
-                if error.status_code not in (404, 409):  # gone already, or going
-                    raise
+            remove_container(client, one["Id"])
     return len(there)
 
 

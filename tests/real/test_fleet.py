@@ -544,20 +544,20 @@ class Storm(RuleBasedStateMachine):
         for _ in range(400):
             if self.sea.is_over:
                 break
-            for number, host in enumerate(self.sea.hosts):
-                for name, may_start, then in [host.launches.pop(0) for _ in host.launches[:]]:
+            for number, engine in enumerate(self.sea.hosts):
+                for name, may_start, then in [engine.launches.pop(0) for _ in engine.launches[:]]:
                     self.there[number].setdefault(name, "created")
                     if self.there[number][name] == "created" and may_start():
                         self.there[number][name] = "running"
                     self.sea.say(then, None)
-                for _ in host.removals[:]:
+                for _ in engine.removals[:]:
                     self.remove(number, True)
-                for _ in host.lists[:]:
+                for _ in engine.lists[:]:
                     self.list(number, True)
                 for name in self._run()[number]:
                     self.there[number][name] = "exited"
-                    self.sea.say(self.sea.fleet.happened, host, "die", name, {})
-                for _ in host.looks[:]:
+                    self.sea.say(self.sea.fleet.happened, engine, "die", name, {})
+                for _ in engine.looks[:]:
                     self.look(number, True, "well")
             self.sea.clock.pass_on(1.0)
         assert self.sea.is_over
