@@ -132,7 +132,7 @@ class Recorder:
             if not watch.answered.wait(max(0.0, deadline_s - time.monotonic())):
                 watch.error = EngineError(watch.entry.name, "no answer in time")
             if watch.error is not None:
-                self._ending.set()
+                self._close()
                 raise watch.error
         self.began_s = time.time()
         self._put(began_line(self.began_s))
@@ -150,13 +150,17 @@ class Recorder:
             watch.join(2 * ANSWER_S)
         lives = [life for watch in self._watches for life in list(watch.lives)]
         lives = [life for life in lives if life.ended_s is None or life.ended_s >= self.began_s]
+        self._close()
+        arrivals, notes = arrivals_of(lives, self.began_s)
+        notes += [note for watch in self._watches for note in watch.notes()]
+        return Recording(arrivals, len(lives), span_s, notes)
+
+    def _close(self) -> None:
+        self._ending.set()
         with self._writing:
             if self._journal is not None:
                 self._journal.close()
                 self._journal = None
-        arrivals, notes = arrivals_of(lives, self.began_s)
-        notes += [note for watch in self._watches for note in watch.notes()]
-        return Recording(arrivals, len(lives), span_s, notes)
 
     def _write(self, life: Life) -> None:
         self._put(life.as_line())
