@@ -20,6 +20,8 @@ from real.load.command import SCRATCH
 PERIOD_US = 100_000
 #: What a container has that asks for no memory: enough for the load program.
 LEAST_MEMORY_BYTES = 64 * 2**20
+#: More bytes per second than any device moves.
+MOST_BPS = 2**44
 #: What is kept of a container's output.
 LOG = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}}
 
@@ -75,6 +77,7 @@ def created(
     processes: int,
     scratch: str,
     network: str = "none",
+    counted: str = "",
 ) -> dict[str, Any]:
     """Give the configuration of a container that may do nothing but use what it was given.
 
@@ -96,7 +99,11 @@ def created(
         The volume that it may write into.
     network : str
         Which network it has.
+    counted : str
+        A device that is to be counted, as its host names it. Kernels count what control groups of version 1 read and
+        write only once a device was limited for one of them; the limit here is more than any device can do.
     """
+    unlimited = [{"Path": counted, "Rate": MOST_BPS}] if counted else None
     limit = memory_bytes or LEAST_MEMORY_BYTES
     host = client.create_host_config(
         **cpu,
@@ -108,6 +115,8 @@ def created(
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
         privileged=False,
+        device_read_bps=unlimited,
+        device_write_bps=unlimited,
         # A container that an Engine starts again by itself would do its work twice.
         restart_policy={"Name": "no"},
         binds=[f"{scratch}:{SCRATCH}"],

@@ -123,8 +123,6 @@ class Fleet:
     ----------
     will_end : int
         How many containers have an end to come.
-    notes : list of str
-        What a reader of the results must know.
 
     Notes
     -----
@@ -154,7 +152,7 @@ class Fleet:
         self._spent: list[dict[str, Counters]] = [{} for _ in surveyed]
         self._sums = np.zeros_like(self._used)  # amounts since use was last measured for those who decide
         self._looked_s = self._measured_s = 0.0
-        self.notes: list[str] = []
+        self._notes: list[str] = []
         self._said: Counter[str] = Counter()
 
     # -- the run ----------------------------------------------------------------------------------------------
@@ -165,18 +163,21 @@ class Fleet:
             host.begin()
         self._clock.process(self._look())
 
-    def end(self) -> list[str]:
-        """Listen no longer, and say what was noticed, one line each."""
+    def end(self) -> None:
+        """Listen no longer."""
         for host in self._hosts:
             host.end()
         for streams in self._streams:
             streams.close()
+
+    def noted(self) -> list[str]:
+        """Say what a reader of the results must know, one line each."""
         counted = [text if count == 1 else f"{text} ({count} containers)" for text, count in self._said.items()]
         if self._clock.late_s > 0.5:
             counted.append(
                 f"things happened up to {self._clock.late_s:.2g} s after their time: this machine was too busy"
             )
-        return self.notes + counted
+        return self._notes + counted
 
     # -- what the replay asks for (`traces.replay.hosting.Hosting`) ----------------------------------------------
 
@@ -397,7 +398,7 @@ class Fleet:
 
     def went_down(self, host: DockerHost, why: str) -> None:
         """Hear that a host answers no longer: nothing new goes there, and what is there may still run."""
-        self.notes.append(f"at {self._clock.now:.1f} s {why}")
+        self._notes.append(f"at {self._clock.now:.1f} s {why}")
         self._replay.set_host(host.number, alive=False)
         for running in self.on(host.number, ()):
             self._unsure(self._of[running])
@@ -406,9 +407,9 @@ class Fleet:
 
     def _fenced(self, host: DockerHost, failure: str) -> None:
         if failure:
-            self.notes.append(f"at {self._clock.now:.1f} s host {host.name} could not be fenced: {failure}")
+            self._notes.append(f"at {self._clock.now:.1f} s host {host.name} could not be fenced: {failure}")
         else:
-            self.notes.append(f"at {self._clock.now:.1f} s host {host.name} was fenced")
+            self._notes.append(f"at {self._clock.now:.1f} s host {host.name} was fenced")
             self._replay.lose(host.number)
 
     def _unsure(self, berth: Berth) -> None:

@@ -13,7 +13,7 @@ from real import flags
 from real.clock import WallClock
 from real.fleet import Fleet, Rules
 from real.labels import Ours
-from real.survey import Surveyed, clean_up, hosts_of, prepare
+from real.survey import Surveyed, hosts_of
 from traces.replay import Replay, ReplayOptions
 from traces.trace import Arrival
 
@@ -67,23 +67,24 @@ class Sea(Replay):
         if architecture.preempt_gap is not None:
             raise UserError("pre-emption is for the tank: at sea, what must make room takes its time to end")
         flags.check(options.rules.isolation)
-        self._surveyed, self._ours = surveyed, ours
         clock = WallClock()
 
         def hosting(sea: Sea) -> Fleet:
-            self.fleet = Fleet(clock, sea, surveyed, ours, options.rules)
-            return self.fleet
+            return Fleet(clock, sea, surveyed, ours, options.rules)
 
         hosts = hosts_of(surveyed)
         super().__init__(clock, hosts, architecture, settings, placer, log, options, hosting, options.measure_s)
+        assert isinstance(self._hosting, Fleet)
+        self._fleet = self._hosting
 
     def run(self, arrivals: Iterator[Arrival], tick: Callable[[float], None] = lambda now: None) -> float:
-        """Run a workload, and leave nothing behind, however it ends; else as `Replay.run`."""
-        notes = self.fleet.notes
+        """Run a workload on hosts that are ready for it (`real.survey.prepare`); else as `Replay.run`."""
+        self._fleet.begin()
         try:
-            notes += prepare(self._surveyed)
-            self.fleet.begin()
             return super().run(arrivals, tick)
         finally:
-            notes += self.fleet.end()
-            notes += clean_up(self._surveyed, self._ours)
+            self._fleet.end()
+
+    def notes(self) -> list[str]:
+        """Say what a reader of the results must know, one line each."""
+        return self._fleet.noted()

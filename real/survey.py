@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -116,7 +117,10 @@ class Surveyed:
         notes = [f"host {self.name}: {left} containers of an earlier attempt at this run were removed"] if left else []
         image.ensure(client)
         client.create_volume(self.scratch, labels=self._ours.labels())
-        self._errand(client, command.prepare(DATA_BYTES))
+        device = report.device(self._errand(client, command.prepare(DATA_BYTES)))
+        if device and self.info.get("CgroupVersion", "1") == "1":
+            with suppress(EngineError):  # a device of that name need not be there for the Engine; then nobody counts
+                self._errand(client, command.calibrate(0.01), counted=device)
         if not self.entry.profile.units_per_s:
             units_per_s = report.calibrated(self._errand(client, command.calibrate()))
             if not units_per_s:
@@ -124,17 +128,20 @@ class Surveyed:
             self.entry = replace(self.entry, profile=replace(self.entry.profile, units_per_s=units_per_s))
         return notes
 
-    def _errand(self, client: docker.APIClient, words: Sequence[str]) -> bytes:
+    def _errand(self, client: docker.APIClient, words: Sequence[str], counted: str = "") -> bytes:
         """Run a short container to its end, and give what it wrote."""
         from real import flags
 
         config = flags.created(
-            client, image.tag(), words, self._ours.labels(), {"cpu_shares": 1024}, 0, 16, self.scratch
+            client, image.tag(), words, self._ours.labels(), {"cpu_shares": 1024}, 0, 16, self.scratch, counted=counted
         )
         name = f"{self.scratch}-errand"
         client.create_container_from_config(config, name)
         try:
-            client.start(name)
+            try:
+                client.start(name)
+            except docker.errors.APIError as error:
+                raise explained(self.name, error) from error
             code = client.wait(name, timeout=WORK_S)["StatusCode"]
             output: bytes = client.logs(name)
         finally:

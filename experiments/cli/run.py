@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.cli.kinds import Cores, PerClass, Seeds, Size, Time
+from experiments.cli.options import DEFAULT, HOSTS, SCHEDULERS, SEA, SEEDS, SHARING, WORKLOAD, grouped
 from experiments.running.study import Detail, Study
 from policies.errors import UserError
 from policies.sharing import disk_named
 
 if TYPE_CHECKING:
     from experiments.running.simulate import Result
-
-DEFAULT = Study()
 
 #: Notes that are printed before the table.
 FEW = 3
@@ -33,214 +31,30 @@ Examples:
 
 
 @click.command(epilog=EXAMPLE)
-@click.option(
-    "--trace",
-    default=DEFAULT.trace,
-    show_default=True,
-    metavar="[FORMAT:]PATH",
-    help="The workload; generated:default is the embedded one, generated:omega-a to -d are like Omega's clusters, "
-    "generated:FILE is one described in TOML.",
-)
-@click.option("--prefill", metavar="FILE", help="Native jobs that run from the beginning, placed at random.")
-@click.option(
-    "--until",
-    "until_s",
-    type=Time(),
-    metavar="TIME",
-    help="Stop then [default: at the end of the recording, or when the last container ended].",
-)
-@click.option(
-    "--hosts",
-    metavar="N|FILE|trace",
-    help="Machines: how many, a file of them (CSV, Parquet, or an inventory FILE.toml), or the trace's own "
-    "[default: the trace's own].",
-)
-@click.option(
-    "--host-cpus", type=float, default=DEFAULT.host_cpus, show_default=True, help="Cores of each, with --hosts N."
-)
-@click.option(
-    "--host-memory",
-    "host_memory_bytes",
-    type=Size(),
-    default="64GiB",
-    show_default=True,
-    help="Memory of each, with --hosts N.",
-)
-@click.option(
-    "--start-time",
-    "start_s",
-    type=Time(),
-    default="0",
-    show_default=True,
-    metavar="TIME",
-    help="How long a container takes to start, on hosts that an inventory tells nothing of; plus --start-work.",
-)
-@click.option(
-    "--start-work",
-    "start_cpu_s",
-    type=Time(),
-    default="0",
-    show_default=True,
-    metavar="TIME",
-    help="How long a core of such a host works for a start; with --contention on it competes with what runs there.",
-)
-@click.option(
-    "--architecture",
-    "architectures",
-    multiple=True,
-    default=DEFAULT.architectures,
-    show_default=True,
-    metavar="NAME",
-    help="Who schedules; repeatable. See `towtank policies`.",
-)
-@click.option(
-    "--policy",
-    "policies",
-    multiple=True,
-    default=DEFAULT.policies,
-    show_default=True,
-    metavar="NAME",
-    help="Where containers go: a name or path/to/mine.py:my_score; repeatable. See `towtank policies`.",
-)
-@click.option(
-    "--schedulers",
-    type=PerClass("class=N", whole=True, only_per_class=True),
-    metavar="CLASS=N,…",
-    help="Schedulers for each workload class [default: 1 each; monolithic has one for all].",
-)
-@click.option(
-    "--t-job",
-    "t_job_s",
-    type=PerClass("seconds"),
-    default="0.1",
-    show_default=True,
-    metavar="TIME|CLASS=TIME,…",
-    help="Decision time for a job.",
-)
-@click.option(
-    "--t-task",
-    "t_task_s",
-    type=PerClass("seconds"),
-    default="0.005",
-    show_default=True,
-    metavar="TIME|CLASS=TIME,…",
-    help="Decision time for each of its containers.",
-)
-@click.option(
-    "--conflict",
-    type=click.Choice(["fine", "coarse"]),
-    default=DEFAULT.conflict,
-    show_default=True,
-    help="A claim conflicts if it no longer fits (fine), or if the host was claimed on since (coarse).",
-)
-@click.option(
-    "--commit",
-    type=click.Choice(["incremental", "gang"]),
-    default=DEFAULT.commit,
-    show_default=True,
-    help="Keep the claims that hold, or all or nothing.",
-)
-@click.option(
-    "--queue",
-    default=DEFAULT.queue,
-    show_default=True,
-    metavar="NAME",
-    help="In which order a scheduler takes jobs: fifo, priority, fair-share or backfill. See `towtank policies`.",
-)
-@click.option(
-    "--quota",
-    "quotas",
-    type=Cores(),
-    metavar="USER=CORES,…",
-    help="Cores that a user may have at a time, * for everybody not named; jobs beyond wait [default: no quotas].",
-)
-@click.option(
-    "--mapreduce",
-    default=DEFAULT.mapreduce,
-    show_default=True,
-    metavar="NAME",
-    help="How many workers a MapReduce job gets; extra ones take idle room alone. See `towtank policies`.",
-)
+@grouped(WORKLOAD, HOSTS, SCHEDULERS)
 @click.option(
     "--contention",
     type=click.Choice(["on", "off"]),
     default="off",
     show_default=True,
-    help="Whether containers of one host share it, and slow each other down; the next eight options say how.",
+    help="Whether containers of one host share it, and slow each other down; the options below say how.",
 )
-@click.option(
-    "--host-disk",
-    default=DEFAULT.host_disk,
-    show_default=True,
-    metavar="CLASS",
-    help="Disk of hosts that say nothing of theirs: HDD, SSD_QD1, SSD_DFL, SSD_FAST, or BYTES/S:IOPS as in 10M:415.",
-)
-@click.option(
-    "--host-net", "host_net_bps", type=Size(), metavar="SIZE", help="Network of such hosts, bytes a second [no limit]."
-)
-@click.option(
-    "--isolation",
-    default=DEFAULT.isolation,
-    show_default=True,
-    metavar="NAME",
-    help="How hosts keep containers from each other: none, shares, caps or bands. See `towtank policies`.",
-)
-@click.option(
-    "--interference",
-    type=click.FloatRange(min=0),
-    default=DEFAULT.interference,
-    show_default=True,
-    help="How much containers mind each neighbour beyond what it takes: 1 as Google's average, 0.3 % each.",
-)
-@click.option(
-    "--wake-up",
-    "wake_up_s",
-    type=Time(),
-    metavar="TIME",
-    help="How long each disk request waits for the CPU, for each thread of others on each core; 2 ms was measured "
-    "[default: as an inventory's profiles say, else 0].",
-)
-@click.option(
-    "--measure-every",
-    "measure_s",
-    type=Time(),
-    default="60s",
-    show_default=True,
-    metavar="TIME",
-    help="How often the use of hosts is measured for policies that go by it.",
-)
-@click.option(
-    "--estimate-error",
-    type=click.FloatRange(min=0),
-    default=DEFAULT.estimate_error,
-    show_default=True,
-    help="Error of what policies are told that containers will use: standard deviation of the logarithm.",
-)
-@click.option("--seeds", type=Seeds(), default="1", show_default=True, metavar="N,N,…", help="One run for each.")
-@click.option(
-    "--processes", type=click.IntRange(min=1), metavar="N", help="Runs that go on at once [default: one a core]."
-)
+@grouped(SHARING, SEEDS)
 @click.option(
     "--on",
-    "world",
-    default="tank",
+    default=DEFAULT.on,
     show_default=True,
-    metavar="tank",
-    help="Where to run. Docker hosts are not there yet.",
+    metavar="tank|docker:INVENTORY",
+    help="Where to run: in the tank, or on the Docker hosts of an inventory FILE.toml, of addresses "
+    "(unix://, tcp://, ssh://) or of contexts (context:NAME), separated by commas. The options below are for these.",
 )
+@grouped(SEA)
 @click.option(
     "--detail",
     type=click.Choice([d.value for d in Detail]),
     default=DEFAULT.detail.value,
     show_default=True,
     help="How much of the log is written.",
-)
-@click.option(
-    "--on-bad-row",
-    type=click.Choice(["stop", "skip"]),
-    default=DEFAULT.on_bad_row,
-    show_default=True,
-    help="Stop at a row of the trace that cannot be used, or put it aside and count it.",
 )
 @click.option(
     "--out",
@@ -257,19 +71,31 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON and nothing else.")
 @click.option("--figures/--no-figures", default=True, help="Whether figures are drawn into the results directory.")
 def run(
-    contention: str, world: str, processes: int | None, out: Path | None, as_json: bool, figures: bool, detail: str,
-    **choices: Any,
+    contention: str, on: str, yes: bool, dry_run: bool, processes: int | None, out: Path | None, as_json: bool,
+    figures: bool, detail: str, **choices: Any,
 ) -> None:  # fmt: skip
     """Replay a workload under each architecture × policy × seed."""
     from experiments.cli.progress import Progress
     from experiments.running.runner import cores, run_study
 
-    if world != "tank":
-        raise UserError(f"--on {world}: only the tank is there yet")
     for name in ("architectures", "policies", "explain"):
         choices[name] = tuple(dict.fromkeys(choices[name]))
-    study = Study(**choices, contention=contention == "on", detail=Detail(detail))
-    _check(study)
+    # Docker hosts are shared, whether or not that is looked at.
+    shared = contention == "on" or on != DEFAULT.on
+    study = Study(**choices, on=on, contention=shared, detail=Detail(detail))
+    check(study)
+    if on != DEFAULT.on:
+        from experiments.cli import sea
+
+        sea.check_at_sea(study)
+        if dry_run:
+            sea.dry_run(study)
+            return
+        if not sea.wanted(study, yes):
+            return
+        processes = 1  # one run after the other: they have the same hosts
+    elif dry_run:
+        raise UserError("--dry-run is for Docker hosts: a run in the tank starts nothing anyway")
     show = Progress(len(list(study.runs())), as_json)
     try:
         results = run_study(study, out, processes or cores(), show.watch, show.finished)
@@ -295,11 +121,13 @@ def run(
         click.echo("\nNothing was kept; --out DIR keeps the log, the metrics and figures.")
 
 
-def _check(study: Study) -> None:
+def check(study: Study) -> None:
     """Refuse what is wrong before anything is read or written."""
     from experiments.running import choices
+    from experiments.running.at_sea import is_at_sea
     from experiments.running.simulate import settings_of
 
+    is_at_sea(study)
     settings = settings_of(study)
     for name in study.architectures:
         choices.architecture(name).check(settings)
@@ -315,6 +143,8 @@ def _check(study: Study) -> None:
                     name.removesuffix("_bps").removesuffix("_s").replace("_", "-").replace("measure", "measure-every")
                 )
                 raise UserError(f"--{option} has no effect without --contention on")
+    if not 0 < study.speed < inf:
+        raise UserError("--speed must be more than 0")
     if study.measure_s <= 0:
         raise UserError("--measure-every must be more than 0")
     if study.until_s is not None and study.until_s <= 0:

@@ -26,7 +26,8 @@ def trace() -> None:
 def info(spec: str, hosts: str | None, host_cpus: float, host_memory: str, on_bad_row: str, usage: bool) -> None:
     """Say what is in a trace: span, counts, totals against capacity, rates, and rows that cannot be used."""
     from experiments.measures.traceinfo import describe
-    from experiments.running.simulate import hosts_of, trace_of
+    from experiments.running.machines import hosts_of
+    from experiments.running.simulate import trace_of
     from experiments.running.study import Study
     from traces.units import size
 

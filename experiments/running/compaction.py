@@ -10,7 +10,8 @@ import numpy as np
 
 from experiments.measures.statistics import Metric
 from experiments.running import choices
-from experiments.running.simulate import Meter, Progress, Result, hosts_of, trace_of
+from experiments.running.machines import hosts_of
+from experiments.running.simulate import Meter, Progress, Result, trace_of
 from experiments.running.study import RunKey, Study
 from policies.arrays import IntArray
 from policies.cell import Ledger

@@ -1,4 +1,4 @@
-"""One run in the tank, from a study to its metrics."""
+"""One run, from a study to its metrics."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.measures.metrics import Metrics
 from experiments.measures.statistics import Metric
 from experiments.running import choices
+from experiments.running.at_sea import is_at_sea
 from experiments.running.study import RunKey, Study
+from experiments.running.water import Water, water_of
 from policies.cell import Commit, Conflict
 from policies.errors import UserError
 from policies.log import Levels, Log, Sink
@@ -24,23 +26,19 @@ from policies.placement import Placer
 from policies.placement.choosers import RandomFirstFit
 from policies.scheduling import Settings
 from policies.scheduling.scheduler import DecisionTime
-from policies.sharing import disk_named
 from policies.streams import stream
-from sim import Tank, TankOptions
-from sim.contention import Interplay, levels_of
-from traces import inventory
+from traces.faster import Faster
 from traces.formats import open_trace
-from traces.hosts import Hosts, read_hosts, uniform
 from traces.profiles import Profiler
 from traces.rejects import OnBadRow, Rejects
-from traces.replay import SAMPLES
+from traces.replay import SAMPLES, Replay, ReplayOptions
 from traces.trace import Arrival, Trace
 from traces.units import MILLI
 
-Progress = Callable[[float], None]
+if TYPE_CHECKING:
+    from experiments.running.explained import Explanation
 
-#: Hosts that a cell may have: more would not fit into the memory of most machines.
-MOST_HOSTS = 10**8
+Progress = Callable[[float], None]
 
 #: Thresholds of the garbage collector.
 RARELY = (50_000, 20, 50)
@@ -92,10 +90,15 @@ class Meter:
 
 
 def trace_of(study: Study, seed: int, reject_file: Path | None = None) -> Trace:
-    """Open the study's trace."""
+    """Open the study's trace, at the study's speed."""
     rejects = Rejects(OnBadRow(study.on_bad_row), reject_file)
     # What containers use matters to their neighbours only.
-    return open_trace(study.trace, rejects, seed, usage=study.contention)
+    usage = study.contention or is_at_sea(study)
+    return _at_speed(study, open_trace(study.trace, rejects, seed, usage=usage))
+
+
+def _at_speed(study: Study, trace: Trace) -> Trace:
+    return trace if study.speed == 1 else Faster(trace, study.speed)
 
 
 def inputs_of(study: Study) -> dict[str, list[Path]]:
@@ -110,59 +113,6 @@ def inputs_of(study: Study) -> dict[str, list[Path]]:
     if policies:
         inputs["policies"] = policies
     return inputs
-
-
-def hosts_of(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
-    """Give the machines of a study, and notes about them.
-
-    Raises
-    ------
-    UserError
-        If the trace is to give them and has none.
-    """
-    hosts, notes = _machines(study, trace)
-    return _with_rates(study, hosts).with_starts(study.start_s, study.start_cpu_s), notes
-
-
-def _machines(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
-    """Give the machines of a study as whoever knows them tells of them."""
-    wanted = study.hosts
-    own = trace.hosts() if wanted in (None, "trace") else None
-    if own is not None:
-        return own, []
-    if wanted is None:
-        raise UserError(f"{study.trace} says nothing about machines: give --hosts N or --hosts FILE")
-    if wanted == "trace":
-        raise UserError(f"--hosts trace: {study.trace} says nothing about machines")
-    if wanted.isdigit():
-        if not 1 <= int(wanted) <= MOST_HOSTS:
-            raise UserError(f"--hosts must be from 1 to {MOST_HOSTS:,}")
-        return uniform(int(wanted), study.host_cpus, study.host_memory_bytes), []
-    path = Path(wanted)
-    if path.suffix == ".toml":
-        return inventory.hosts_of(inventory.read_inventory(path), wanted), []
-    return read_hosts(path)
-
-
-def _with_rates(study: Study, hosts: Hosts) -> Hosts:
-    """Give the disks and networks of hosts their place in the books, if they matter."""
-    if not study.contention:
-        return hosts.without_rates()
-    return hosts.with_rates(disk_named(study.host_disk), study.host_net_bps)
-
-
-def interplay_of(study: Study, hosts: Hosts) -> Interplay | None:
-    """Give what is known of containers of one host; None where they do not disturb each other.
-
-    How long requests wait for the CPU is what the study says, else the mean over the hosts of which it was measured.
-    """
-    if not study.contention:
-        return None
-    wake_up_s = study.wake_up_s
-    if wake_up_s is None:
-        measured = [profile.wake_up_s for profile in hosts.profiles if profile.wake_up_s]
-        wake_up_s = sum(measured) / len(measured) if measured else 0.0
-    return Interplay(choices.isolation(study.isolation), study.interference, wake_up_s, study.measure_s)
 
 
 def settings_of(study: Study) -> Settings:
@@ -208,9 +158,25 @@ def simulate(
     meter = Meter()
     _calm_garbage_collector()
     trace = trace_of(study, key.seed, reject_file)
-    hosts, notes = hosts_of(study, trace)
-    if not len(hosts):
-        raise UserError("there are no hosts")
+    with water_of(study, key, trace) as water:
+        metrics, explanation, horizon_s = _replayed(study, key, trace, water, sinks, progress)
+    result = metrics.result(horizon_s)
+    result |= {"rows_read": trace.rejects.read, "rows_rejected": trace.rejects.rejected}
+    _refuse_empty(study, result)
+    progress(1.0)
+    explained = () if explanation is None else explanation.as_plain()
+    return Result(key, result, meter.cost(), tuple(water.notes + trace.assumptions()), explained=explained)
+
+
+def _replayed(
+    study: Study,
+    key: RunKey,
+    trace: Trace,
+    water: Water,
+    sinks: Callable[[Levels], Iterable[Sink]],
+    progress: Progress,
+) -> tuple[Metrics, Explanation | None, float]:
+    """Run a trace in its water; give what was made of the log, and the horizon."""
     end_s = trace.end_s()
     until_s = study.until_s
     if until_s is None and end_s is not None:
@@ -223,68 +189,63 @@ def simulate(
         from experiments.running.explained import Explanation
         from policies.placement.explain import TellingPlacer
 
-        explanation, kind = Explanation(study.explain, settings.commit, hosts.names), TellingPlacer
+        explanation, kind = Explanation(study.explain, settings.commit, water.hosts.names), TellingPlacer
         settings = replace(settings, make_scheduler=explanation.explainer.scheduler)
 
     def placer(scheduler: str) -> Placer:
         return kind(choices.make_policy(chosen, stream(key.seed, "placement", scheduler)))
 
-    interplay = interplay_of(study, hosts)
-    levels = levels_of(hosts.resources(), shared=interplay is not None)
-    metrics = Metrics(levels)
+    metrics = Metrics(water.levels)
     heard = [metrics] if explanation is None else [metrics, explanation]
-    tank = Tank(
-        hosts,
+    world = water.make(
         choices.architecture(key.architecture),
         settings,
         placer,
-        Log([*heard, *sinks(levels)]),
-        TankOptions(
+        Log([*heard, *sinks(water.levels)]),
+        ReplayOptions(
             until_s=until_s,
             sample_s=until_s / SAMPLES if until_s else 1.0,
             # A recording that says when it ends also says what was submitted again.
             restart_lost=end_s is None,
-            interplay=interplay,
         ),
     )
-    profiler = None
-    if interplay is not None:
-        profiler = Profiler(stream(key.seed, "profiles"), study.estimate_error)
-
-    def profiled(arrivals: Iterable[Arrival]) -> Iterable[Arrival]:
-        return profiler.arrivals(arrivals) if profiler else arrivals
-
-    at_random = Placer(RandomFirstFit(stream(key.seed, "prefill")))
-    if study.hosts in (None, "trace"):
-        overfull = tank.prefill_recorded(profiler.recorded(trace.prefill()) if profiler else trace.prefill())
-    else:
-        overfull = 0
-        # On other machines than its own, what runs at the beginning has no recorded place.
-        tank.prefill(profiled(entry.as_arrival() for entry in trace.prefill()), at_random, source=study.trace)
-    tank.prefill(profiled(trace.prefill_anywhere()), at_random, source=study.trace)
-    if overfull:
-        notes.append(
-            f"at the beginning {overfull} of {len(hosts)} hosts hold more than they have, as recorded: "
-            "that cell was overcommitted, and schedulers here do not overcommit"
-        )
-    if study.prefill is not None:
-        prefill = open_trace(study.prefill, Rejects(OnBadRow(study.on_bad_row)), key.seed)
-        tank.prefill(profiled(prefill.arrivals()), at_random, source=study.prefill)
+    profiler = Profiler(stream(key.seed, "profiles"), study.estimate_error) if water.shared else None
+    _prefill(study, key, trace, water, world, profiler)
 
     def tick(now: float) -> None:
         share = now / until_s if until_s else trace.progress()
         progress(share or 0.0)
 
     unsaid = _unsaid(study)
-    arrivals = iter(profiled(trace.arrivals()))
-    horizon_s = tank.run(_listen(arrivals, unsaid) if unsaid else arrivals, tick)
-    notes += unsaid.values()
-    result = metrics.result(horizon_s)
-    result |= {"rows_read": trace.rejects.read, "rows_rejected": trace.rejects.rejected}
-    _refuse_empty(study, result)
-    progress(1.0)
-    explained = () if explanation is None else explanation.as_plain()
-    return Result(key, result, meter.cost(), tuple(notes + trace.assumptions()), explained=explained)
+    arrivals = iter(_profiled(profiler, trace.arrivals()))
+    horizon_s = world.run(_listen(arrivals, unsaid) if unsaid else arrivals, tick)
+    water.notes.extend(unsaid.values())
+    return metrics, explanation, horizon_s
+
+
+def _prefill(study: Study, key: RunKey, trace: Trace, water: Water, world: Replay, profiler: Profiler | None) -> None:
+    """Let run what is there from the beginning."""
+    at_random = Placer(RandomFirstFit(stream(key.seed, "prefill")))
+    if study.hosts in (None, "trace") and not is_at_sea(study):
+        overfull = world.prefill_recorded(profiler.recorded(trace.prefill()) if profiler else trace.prefill())
+    else:
+        overfull = 0
+        # On other machines than its own, what runs at the beginning has no recorded place.
+        recorded = (entry.as_arrival() for entry in trace.prefill())
+        world.prefill(_profiled(profiler, recorded), at_random, source=study.trace)
+    world.prefill(_profiled(profiler, trace.prefill_anywhere()), at_random, source=study.trace)
+    if overfull:
+        water.notes.append(
+            f"at the beginning {overfull} of {len(water.hosts)} hosts hold more than they have, as recorded: "
+            "that cell was overcommitted, and schedulers here do not overcommit"
+        )
+    if study.prefill is not None:
+        prefill = _at_speed(study, open_trace(study.prefill, Rejects(OnBadRow(study.on_bad_row)), key.seed))
+        world.prefill(_profiled(profiler, prefill.arrivals()), at_random, source=study.prefill)
+
+
+def _profiled(profiler: Profiler | None, arrivals: Iterable[Arrival]) -> Iterable[Arrival]:
+    return profiler.arrivals(arrivals) if profiler else arrivals
 
 
 def _unsaid(study: Study) -> dict[str, str]:

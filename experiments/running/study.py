@@ -43,6 +43,7 @@ class Study:
 
     on: str = "tank"  # or "docker:" and an inventory, addresses or contexts
     trace: str = "generated:default"
+    speed: float = 1.0
     prefill: str | None = None
     until_s: float | None = None
     hosts: str | None = None
@@ -68,6 +69,9 @@ class Study:
     wake_up_s: float | None = None  # None: as the hosts' profiles say
     measure_s: float = 60.0
     estimate_error: float = 0.0
+    network: str = "none"  # of containers at sea
+    restarts: int = 3
+    lost_after_s: float = 120.0
     seeds: tuple[int, ...] = (1,)
     detail: Detail = Detail.JOBS
     on_bad_row: str = "stop"

@@ -1,7 +1,7 @@
 /* burn - a container's work: so much computation, so many bytes, never faster than asked.
  *
  *   burn run --units-per-s U [OPTION]... PHASE...
- *   burn prepare BYTES FILE     make the file that `run` reads from, unless it is there
+ *   burn prepare BYTES FILE     make the file that `run` reads from, unless it is there; tell the device of /scratch
  *   burn calibrate [SECONDS]    say how many units a core computes in a second
  *
  * A PHASE is one argument, `w=2.5,cpu=0.5,memory=1e6,read=0,write=2e6,request=65536,random=0.5`: the seconds it takes
@@ -251,10 +251,21 @@ static int fresh(char *path, size_t room, const char *folder) {
     return fd;
 }
 
+/* Say on which device a folder is, as whoever mounted it named the device. */
+static void tell_device(const char *folder) {
+    char line[4096], where[4096], source[4096];
+    FILE *mounts = fopen("/proc/self/mounts", "re");
+    while (mounts && fgets(line, sizeof line, mounts))
+        if (sscanf(line, "%4095s %4095s", source, where) == 2 && !strcmp(where, folder) && source[0] == '/')
+            printf("{\"event\": \"device\", \"path\": \"%s\"}\n", source);
+    if (mounts) fclose(mounts);
+}
+
 static int prepare(int64_t bytes, const char *path) {
     enum { CHUNK = 1 << 20 };
     struct stat there;
     bytes = (bytes + PAGE - 1) / PAGE * PAGE;
+    tell_device(options.scratch);
     if (!stat(path, &there) && there.st_size >= bytes) return 0;
     char folder[4096], made[4200];
     snprintf(folder, sizeof folder, "%s", path);

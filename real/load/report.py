@@ -111,6 +111,17 @@ def calibrated(log: bytes) -> float | None:
     return None
 
 
+def device(log: bytes) -> str:
+    """Read on which device a host's scratch folder is; empty if the container did not say.
+
+    Examples
+    --------
+    >>> device(b'{"event": "device", "path": "/dev/sda1"}')
+    '/dev/sda1'
+    """
+    return next((str(event["path"]) for event in _events(log) if event["event"] == "device"), "")
+
+
 def _events(log: bytes) -> Iterator[dict[str, Any]]:
     for line in log.decode(errors="replace").splitlines():
         try:

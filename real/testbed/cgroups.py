@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from policies.errors import UserError
-from real.testbed.commands import name_of, state_of
+from real.testbed.commands import name_of, send, state_of
 
 #: The Linux default, which starves whoever does I/O beside a CPU-bound container less than a short one does: below
 #: 5 ms of quota, containers that start hang for minutes.
@@ -80,48 +80,28 @@ class Cgroups:
 
     def make(self, host: str, cpus: float, memory_bytes: int, core: int | None) -> None:
         """Make the groups of a host with its budget."""
-        quota = round(cpus * PERIOD_US)
         for tree in self._trees:
             top = tree.path / self._name
-            if tree.unified:
-                self._delegate(tree, tree.path)
-                top.mkdir(exist_ok=True)
-                self._delegate(tree, top)
-            else:
-                top.mkdir(exist_ok=True)
-                self._inherit(tree, top)
             group = top / host
-            group.mkdir(exist_ok=True)
+            bring = self._delegate if tree.unified else self._inherit
             if tree.unified:
-                self._delegate(tree, group)
-            else:
-                self._inherit(tree, group)
-            has = tree.controllers
-            if "cpu" in has and tree.unified:
-                _write(top / "cpu.weight", SHARES * 100 // 1024)
-                _write(group / "cpu.max", f"{quota} {PERIOD_US}")
-            elif "cpu" in has:
-                _write(top / "cpu.shares", SHARES)
-                _write(group / "cpu.cfs_period_us", PERIOD_US)
-                _write(group / "cpu.cfs_quota_us", quota)
-            if "memory" in has and tree.unified:
-                _write(group / "memory.max", memory_bytes)
-                _write_if_there(group / "memory.swap.max", 0)
-            elif "memory" in has:
-                _write(group / "memory.limit_in_bytes", memory_bytes)
-                _write_if_there(group / "memory.memsw.limit_in_bytes", memory_bytes)
-            if "cpuset" in has and core is not None:
+                bring(tree, tree.path)
+            for path in (top, group):
+                path.mkdir(exist_ok=True)
+                bring(tree, path)
+            for path, value in _budget(tree, top, group, round(cpus * PERIOD_US), memory_bytes):
+                _write(path, value)
+            if "cpuset" in tree.controllers and core is not None:
                 _write(group / "cpuset.cpus", core)
+            # Where swapping is counted, there is none.
+            _write_if_there(group / "memory.swap.max", 0)
+            _write_if_there(group / "memory.memsw.limit_in_bytes", memory_bytes)
         for part in ("engine", "disk"):
             (self._listing.path / self._name / f"{host}-{part}").mkdir(exist_ok=True)
 
     def door(self, host: str, part: str) -> Path:
         """Give the file by which a process joins ``engine`` or ``disk`` of a host."""
         return self._listing.path / self._name / f"{host}-{part}" / "cgroup.procs"
-
-    def tasks(self, host: str) -> set[int]:
-        """Give the processes in containers of a host."""
-        return self._processes([host])
 
     def members(self, host: str, part: str) -> set[int]:
         """Give the processes of the ``engine`` or the ``disk`` of a host."""
@@ -130,9 +110,7 @@ class Cgroups:
     def containers(self, host: str) -> int:
         """Count the containers of a host in which a process runs."""
         return max(
-            sum(bool(_pids(Path(entry.path))) for entry in os.scandir(tree.path / self._name / host) if entry.is_dir())
-            for tree in self._trees
-            if (tree.path / self._name / host).is_dir()
+            sum(bool(_pids(path)) for path in (tree.path / self._name / host).glob("*/")) for tree in self._trees
         )
 
     def kill(self, *groups: str, patience_s: float = 10.0) -> None:
@@ -144,13 +122,13 @@ class Cgroups:
             If one does not die: it waits for a device.
         """
         until = time.monotonic() + patience_s
-        while pids := self._processes(groups):
+        # Twice: whoever moves from one group to another just then is missed by one look, as runc's children do.
+        while pids := self._processes(groups) or self._processes(groups):
             if time.monotonic() > until:
                 stuck = ", ".join(f"{name_of(pid)} ({pid}, state {state_of(pid)})" for pid in sorted(pids))
                 raise UserError(f"testbed {self._name}: does not die: {stuck}")
             for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                send(pid, signal.SIGKILL)
             # In version 1 a paused container does not even die.
             for path in self._directories(groups):
                 _write_if_there(path / "freezer.state", "THAWED")
@@ -202,6 +180,19 @@ class Cgroups:
             # Always on in kernels from 5.11; before, a limit would not hold for the groups below it.
             with suppress(OSError):
                 _write_if_there(group / "memory.use_hierarchy", 1)
+
+
+def _budget(tree: Hierarchy, top: Path, group: Path, quota_us: int, memory_bytes: int) -> Iterator[tuple[Path, object]]:
+    """Give what is to be written into which file of the groups of a testbed and a host, in the words of a version."""
+    if "cpu" in tree.controllers and tree.unified:
+        yield top / "cpu.weight", SHARES * 100 // 1024
+        yield group / "cpu.max", f"{quota_us} {PERIOD_US}"
+    elif "cpu" in tree.controllers:
+        yield top / "cpu.shares", SHARES
+        yield group / "cpu.cfs_period_us", PERIOD_US
+        yield group / "cpu.cfs_quota_us", quota_us
+    if "memory" in tree.controllers:
+        yield group / ("memory.max" if tree.unified else "memory.limit_in_bytes"), memory_bytes
 
 
 def _pids(path: Path) -> set[int]:

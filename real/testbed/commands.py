@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,7 +16,7 @@ from policies.errors import UserError
 NEEDS = Path(__file__).with_name("needs.txt")
 
 #: Packages that only a slow disk needs.
-_FOR_SLOW_DISKS = {"gcc", "pkg-config", "libc6-dev", "libfuse3-dev", "fuse3"}
+_FOR_SLOW_DISKS = {"gcc", "pkg-config", "libc6-dev", "libfuse3-dev"}
 
 
 class Commands:
@@ -95,6 +96,12 @@ def needs() -> Iterator[tuple[str, str]]:
     for line in NEEDS.read_text(encoding="utf-8").splitlines():
         what, package = line.split()
         yield what, package
+
+
+def send(pid: int, what: signal.Signals) -> None:
+    """Send a signal to a process that may have gone."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, what)
 
 
 def state_of(pid: int) -> str:

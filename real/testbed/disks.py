@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -133,17 +132,13 @@ class Disks:
             mount -n -t ext4 -o noatime,nodiscard,noinit_itable "$device" "$3"
             losetup --detach "$device"
         """
-        self._commands.run(
-            *inside, "sh", "-euc", script, "sh", "--direct-io=on" if slow else "", file, self.data(host)
-        )  # fmt: skip
+        self._commands.run(*inside, "sh", "-euc", script, "sh", "--direct-io=on" if slow else "", file, self.data(host))
 
     def unmount(self, host: str, inside: list[str | Path]) -> None:
         """Unmount what there is of a host's disk."""
         for path in (self.data(host), self.front(host)):
-            while self._commands.tried(*inside, "mountpoint", "-q", path) and not self._commands.tried(
-                *inside, "umount", "--recursive", path
-            ):
-                if not self._commands.tried(*inside, "umount", "--recursive", "--lazy", path):
+            for how in ([], ["--lazy"]):
+                if self._commands.tried(*inside, "umount", "--recursive", *how, path):
                     break
 
     def remove(self) -> None:
@@ -156,4 +151,4 @@ class Disks:
             folder, _, name = backing.rpartition("/")
             # A file of a mount that we do not see is shown as if it were in the root.
             if self._ours.fullmatch(name) and (not folder or folder.startswith(f"{self._var}/")):
-                subprocess.run(["losetup", "--detach", f"/dev/{device.parts[3]}"], capture_output=True, check=False)
+                self._commands.tried("losetup", "--detach", f"/dev/{device.parts[3]}")

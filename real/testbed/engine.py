@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from policies.errors import UserError
 from real.testbed.cgroups import Cgroups
-from real.testbed.commands import Commands, name_of, state_of
+from real.testbed.commands import Commands, name_of, send, state_of
 
 PORT = 2375
 
@@ -133,11 +132,10 @@ class Engine:
         UserError
             If it ends instead, or takes too long; the message has the last line that it said.
         """
-        until = time.monotonic() + READY_WITHIN_S
         launched = time.monotonic()
         while not self.answers():
-            gone = time.monotonic() > launched + EXEC_WITHIN_S and self.pid() is None
-            if gone or time.monotonic() > until:
+            waited_s = time.monotonic() - launched
+            if waited_s > READY_WITHIN_S or (waited_s > EXEC_WITHIN_S and self.pid() is None):
                 raise UserError(f"host {self.host}: its Engine does not start: {self._last_words()}")
             time.sleep(0.05)
 
@@ -166,7 +164,7 @@ class Engine:
         pid = self.pid()
         if pid is None:
             raise UserError(f"host {self.host}: its Engine does not run")
-        os.kill(pid, what)
+        send(pid, what)
         if what is signal.SIGKILL:
             while state_of(pid) != "X":
                 time.sleep(0.005)
@@ -175,8 +173,8 @@ class Engine:
         """Shut down in order: containers are asked to end, then killed, and the Engine ends."""
         pid = self.pid()
         if pid is not None:
-            os.kill(pid, signal.SIGCONT)
-            os.kill(pid, signal.SIGTERM)
+            send(pid, signal.SIGCONT)
+            send(pid, signal.SIGTERM)
             for patience_s in (STOP_S, 2 * STOP_S):
                 until = time.monotonic() + patience_s
                 while state_of(pid) != "X" and time.monotonic() < until:

@@ -9,33 +9,22 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from policies.errors import UserError
 from real.testbed.cgroups import Cgroups
-from real.testbed.commands import Commands, require, state_of
+from real.testbed.commands import Commands, require, send, state_of
 from real.testbed.disks import Disks, SlowDisk
 from real.testbed.engine import Engine
 from real.testbed.mounts import Mounts
 from real.testbed.network import Network
 from real.testbed.options import MIB, MOST_HOSTS, TestbedOptions
 
-#: What can be done to a host, with a line each.
-FAULTS = {
-    "kill": "kill -9 of dockerd; containers live on",
-    "crash": "power loss: all that runs on the host is killed, and a hung disk is free again",
-    "freeze": "dockerd takes connections and answers nothing",
-    "thaw": "it answers again",
-    "cut": "the network cable is pulled; containers live on",
-    "heal": "it is plugged in again",
-    "hang": "the disk answers nothing (slow disks only)",
-    "unhang": "it answers again",
-    "stop": "the host is shut down in order; its containers end",
-    "start": "dockerd starts on the same disk, after kill, crash or stop",
-}
+#: What can be done to a host.
+FAULTS = ("kill", "crash", "freeze", "thaw", "cut", "heal", "hang", "unhang", "stop", "start")
 
 #: How long another command may hold the testbed before we give up.
 _PATIENCE_S = 20.0
@@ -73,6 +62,10 @@ class HostStatus:
     rack: str
 
 
+class NotUpError(UserError):
+    """There is no such testbed."""
+
+
 class Testbed:
     """Docker Engines side by side on this machine.
 
@@ -93,6 +86,8 @@ class Testbed:
         self._options = options or TestbedOptions()
         self._run, self._var = self._options.run_dir, self._options.var_dir
         self._state = self._run / "testbed.json"
+        # Says that the directory of disks is ours also when the run directory has gone.
+        self._mark = self._var / "towtank-testbed"
 
     def up(self, hosts: int) -> None:
         """Make hosts ``h1`` to ``hN`` and wait until they answer; if that fails, nothing stays.
@@ -105,13 +100,15 @@ class Testbed:
         options = self._options
         if not 1 <= hosts <= MOST_HOSTS:
             raise UserError(f"a testbed has 1 to {MOST_HOSTS} hosts, not {hosts}")
-        require(options.slow_disk is not None)
+        require(slow_disk=options.slow_disk is not None)
+        there = sorted(os.sched_getaffinity(0))
+        if options.cpus > len(there):
+            raise UserError(f"--cpus {options.cpus:g}: this machine has {len(there)}")
         self._refuse_if_there()
-        cores = options.cores(hosts, sorted(os.sched_getaffinity(0)))
         self._run.mkdir()
         try:
-            with self._locked() as commands:
-                self._write_state(cores)
+            with self._locked(fcntl.LOCK_EX) as commands:
+                self._write_state(options.cores(hosts, there))
                 self._make(commands)
         except BaseException:
             self.down()
@@ -125,29 +122,14 @@ class Testbed:
         UserError
             If something cannot be taken away.
         """
-        if not self._run.exists():
+        if not self._run.exists() and not self._mark.exists():
             return
         require(slow_disk=False)
-        with self._locked() as commands:
-            parts = _Parts(self._options, commands)
-            hosts = sorted({*parts.cgroups.hosts(), *(path.name for path in self._var.glob("h*"))})
-            for host in hosts:
-                # Nobody waits for a slow disk any more, and nobody can die who waits for a hung one.
-                for pid in parts.cgroups.members(host, "disk"):
-                    for what in (signal.SIGCONT, signal.SIGUSR1):
-                        os.kill(pid, what)
-            parts.cgroups.kill(*hosts, *(f"{host}-engine" for host in hosts))
-            for host in hosts:
-                if parts.mounts.there(host):
-                    parts.disks.unmount(host, parts.mounts.inside(host))
-            parts.mounts.remove()
-            parts.cgroups.remove()
-            parts.disks.remove()
-            parts.network.remove()
-            shutil.rmtree(self._var, ignore_errors=True)
-            if self._var.exists():
-                shutil.rmtree(self._var)
-            shutil.rmtree(self._run)
+        # Without a run directory the machine has been restarted, and only files are left.
+        with suppress(NotUpError), self._locked(fcntl.LOCK_EX) as commands:
+            self._take_down(commands)
+        if self._mark.exists():
+            shutil.rmtree(self._var)
 
     def status(self) -> list[HostStatus]:
         """Say how the hosts are.
@@ -162,10 +144,13 @@ class Testbed:
         return [self._status_of(parts, number, core) for number, core in enumerate(cores, start=1)]
 
     def fault(self, host: str, what: str) -> None:
-        """Do something of `FAULTS` to a host.
+        """Do something of `FAULTS` to a host, and return when it has happened.
 
-        Returns when it has happened: with ``start`` when the Engine answers, with ``crash`` when nothing runs there
-        any more, which makes it the fence of the host.
+        ``kill`` is kill -9 of dockerd, which containers outlive. ``crash`` is a power loss: nothing runs there then,
+        whatever was wrong before, which makes it the fence of the host. ``freeze`` has dockerd take connections and
+        answer nothing (``thaw``), ``cut`` pulls the network cable (``heal``), ``hang`` has the disk answer nothing
+        (``unhang``). ``stop`` shuts the host down in order. ``start`` starts dockerd on the same disk after ``kill``,
+        ``crash`` or ``stop``, and waits until it answers.
 
         Raises
         ------
@@ -180,7 +165,8 @@ class Testbed:
             raise UserError(f"{self._who} has no host {host!r}; it has {', '.join(names)}")
         number = names.index(host) + 1
         require(slow_disk=False)
-        with self._locked() as commands:
+        # Other hosts may have theirs at the same time, and nobody waits for an Engine that starts.
+        with self._locked(fcntl.LOCK_SH) as commands, self._locked(fcntl.LOCK_EX, host):
             parts = _Parts(options, commands)
             engine = parts.engine(number)
             match what:
@@ -195,10 +181,10 @@ class Testbed:
                 case "hang" | "unhang":
                     if options.slow_disk is None:
                         raise UserError(f"host {host}: only a slow disk can hang, see --slow-disk")
-                    self._signal_disk(parts, host, signal.SIGSTOP if what == "hang" else signal.SIGCONT)
+                    parts.signal_disk(host, signal.SIGSTOP if what == "hang" else signal.SIGCONT)
                 case "crash":
                     # Whoever waits for a disk cannot be killed; with its power back, a disk works again.
-                    self._signal_disk(parts, host, signal.SIGCONT)
+                    parts.signal_disk(host, signal.SIGCONT)
                     engine.lose_power()
                 case "stop":
                     engine.stop()
@@ -206,7 +192,8 @@ class Testbed:
                     if engine.pid() is not None:
                         raise UserError(f"host {host}: its Engine runs")
                     parts.launch(number, cores[number - 1])
-                    engine.wait()
+        if what == "start":
+            engine.wait()
 
     def inventory_text(self, towtank: str = "towtank") -> str:
         """Give the hosts as an inventory in TOML.
@@ -248,6 +235,8 @@ class Testbed:
         name = self._options.name
         if self._run.exists():
             raise UserError(f"{self._who} is up, or was not taken down: towtank testbed down --name {name}")
+        if self._mark.exists():
+            raise UserError(f"{self._who} was up before this machine restarted: towtank testbed down --name {name}")
         others = [str(self._var)] if self._var.exists() else []
         others += Network(name, self._options.subnet, Commands(self._who)).there()
         others += [f"control group /{name}"] if Cgroups(name).there() else []
@@ -258,6 +247,7 @@ class Testbed:
         options, cores = self._read_state()
         parts = _Parts(options, commands)
         self._var.mkdir()
+        self._mark.touch()
         if options.slow_disk is not None:
             parts.disks.build()
         parts.mounts.make_folder()
@@ -276,6 +266,26 @@ class Testbed:
         for number in range(1, len(cores) + 1):
             parts.engine(number).wait()
 
+    def _take_down(self, commands: Commands) -> None:
+        parts = _Parts(self._options, commands)
+        hosts = sorted({*parts.cgroups.hosts(), *(path.name for path in self._var.glob("h*"))})
+        for host in hosts:
+            # Nobody can die who waits for a hung disk, and from now on nobody waits for a slow one.
+            parts.signal_disk(host, signal.SIGCONT)
+            parts.signal_disk(host, signal.SIGUSR1)
+        parts.cgroups.kill(*hosts, *(f"{host}-engine" for host in hosts))
+        for host in hosts:
+            if parts.mounts.there(host):
+                parts.disks.unmount(host, parts.mounts.inside(host))
+        parts.mounts.remove()
+        parts.cgroups.remove()
+        parts.disks.remove()
+        parts.network.remove()
+        # Killed between making it and marking it, we have left it empty.
+        if self._var.exists():
+            shutil.rmtree(self._var)
+        shutil.rmtree(self._run)
+
     def _status_of(self, parts: _Parts, number: int, core: int | None) -> HostStatus:
         engine, host = parts.engine(number), f"h{number}"
         pid = engine.pid()
@@ -291,11 +301,6 @@ class Testbed:
             parts.cgroups.containers(host), core, parts.options.rack(number),
         )  # fmt: skip
 
-    @staticmethod
-    def _signal_disk(parts: _Parts, host: str, what: signal.Signals) -> None:
-        for pid in parts.cgroups.members(host, "disk"):
-            os.kill(pid, what)
-
     def _write_state(self, cores: list[int | None]) -> None:
         unfinished = self._state.with_suffix(".unfinished")
         unfinished.write_text(json.dumps({"options": asdict(self._options), "cores": cores}), encoding="utf-8")
@@ -305,24 +310,31 @@ class Testbed:
         try:
             state = json.loads(self._state.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UserError(f"{self._who} is not up") from None
+            raise NotUpError(f"{self._who} is not up") from None
         slow = state["options"].pop("slow_disk")
         return TestbedOptions(**state["options"], slow_disk=SlowDisk(**slow) if slow else None), state["cores"]
 
     @contextmanager
-    def _locked(self) -> Iterator[Commands]:
-        """Hold the testbed alone; commands hold it with us, and on if we are killed."""
-        lock = os.open(self._run, os.O_RDONLY | os.O_DIRECTORY)
+    def _locked(self, how: int, host: str = "") -> Iterator[Commands]:
+        """Hold the testbed or a host, alone or with others; commands hold it with us, and on if we are killed."""
+        folder = self._run / host
+        until = time.monotonic() + _PATIENCE_S
         try:
-            until = time.monotonic() + _PATIENCE_S
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            raise NotUpError(f"{self._who} is not up") from None
+        try:
             while True:
                 try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    fcntl.flock(lock, how | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
                     if time.monotonic() > until:
                         raise UserError(f"{self._who}: another command is at work on it") from None
                     time.sleep(0.05)
+            # Whoever had it before us may have taken it away.
+            if not os.fstat(lock).st_nlink:
+                raise NotUpError(f"{self._who} is not up")
             yield Commands(self._who, lock)
         finally:
             os.close(lock)
@@ -345,6 +357,11 @@ class _Parts:
             host, self.network.address(number), f"172.30.{number}.1/24", self.options.run_dir, self.disks.data(host),
             f"/{self.options.name}/{host}", self.cgroups,
         )  # fmt: skip
+
+    def signal_disk(self, host: str, what: signal.Signals) -> None:
+        """Send a signal to the disk server of a host, if there is one."""
+        for pid in self.cgroups.members(host, "disk"):
+            send(pid, what)
 
     def launch(self, number: int, core: int | None) -> None:
         """Start the Engine of a host."""

@@ -5,6 +5,7 @@ import io
 import json
 import mmap
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,7 +23,8 @@ from requests.exceptions import ReadTimeout
 
 from policies.errors import UserError
 from policies.sharing import device_time, disk_named
-from real.testbed import SlowDisk, Testbed, TestbedOptions
+from real.testbed import FAULTS, SlowDisk, Testbed, TestbedOptions
+from real.testbed.cgroups import Cgroups, Hierarchy
 
 NAME, SUBNET = "towtank-tb", 78
 MIB = 1 << 20
@@ -400,6 +402,23 @@ def test_what_somebody_else_made_stays(bed):
 
 
 @pytest.mark.docker
+def test_disks_that_a_restart_has_left_go_with_down(alone):
+    """A restart empties /run, and takes all but files away."""
+    folder = Path("/var/tmp/towtank-tk-testbed")
+    with alone(TestbedOptions("towtank-tk", SUBNET - 2, disk_bytes=64 * MIB), 1) as bed:
+        kept = [path for path in folder.iterdir() if path.is_file()]
+    folder.mkdir()
+    for path in kept:
+        path.touch()
+
+    with pytest.raises(UserError, match="before this machine restarted"):
+        bed.up(1)
+    bed.down()
+
+    assert left_of("towtank-tk") == {}
+
+
+@pytest.mark.docker
 @pytest.mark.parametrize("made", ["ns", "ns/h1", "h1/engine.log", "h2"])
 def test_nothing_is_left_of_an_up_that_was_killed(bed, made):
     """Beside another testbed, which keeps what it has."""
@@ -433,6 +452,58 @@ def test_nothing_is_left_after_down_whatever_state_hosts_were_in(alone, image):
         bed.down()
         with pytest.raises(UserError, match="is not up"):
             bed.status()
+
+
+@pytest.mark.docker
+def test_the_command_line_makes_shows_breaks_and_takes_away(alone, tmp_path):
+    """Its name is locked against other sessions by a testbed that is down already."""
+
+    def towtank(*words):
+        words = [sys.executable, "-m", "experiments", "testbed", *words, "--name", "towtank-tk"]
+        return subprocess.run(words, capture_output=True, text=True, check=False)
+
+    with alone(TestbedOptions("towtank-tk", SUBNET - 2, disk_bytes=64 * MIB), 1) as bed:
+        bed.down()
+        inventory = tmp_path / "hosts.toml"
+        up = towtank("up", "1", "--subnet", f"{SUBNET - 2}", "--disk", "64MiB", "--inventory", str(inventory))
+        assert up.stdout == inventory.read_text(), up.stderr
+        (host,) = tomllib.loads(up.stdout)["host"]
+        with closing(docker.DockerClient(base_url=host["address"])) as client:
+            assert client.info()["Name"] == host["name"] == "h1"
+        assert "h1" in towtank("status").stdout
+        told = towtank("fault", "--help").stdout
+        assert all(re.search(rf"\b{what}\b", told) for what in FAULTS)
+        assert towtank("fault", "h1", "hang").stderr == "towtank: host h1: only a slow disk can hang, see --slow-disk\n"
+        assert towtank("fault", "h2", "crash").returncode == 2
+        assert towtank("down").returncode == 0
+        assert towtank("status").stderr == "towtank: testbed towtank-tk is not up\n"
+
+
+def test_who_is_not_root_is_told(monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+
+    with pytest.raises(UserError, match="needs root"):
+        Testbed(TestbedOptions("towtank-tx")).up(1)
+
+
+def test_what_is_missing_is_named_with_its_package(monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(UserError, match=r"needs dockerd, .*apt-get install .*docker\.io"):
+        Testbed(TestbedOptions("towtank-tx")).up(1)
+
+
+def test_budgets_are_written_in_the_words_of_version_2(monkeypatch, tmp_path):
+    controllers = frozenset({"cpu", "memory", "cpuset", "pids", "io"})
+    monkeypatch.setattr("real.testbed.cgroups.hierarchies", lambda: [Hierarchy(tmp_path, controllers, unified=True)])
+
+    Cgroups("bed").make("h1", 0.5, 64 * MIB, core=1)
+
+    said = {path.name: path.read_text().strip() for path in (tmp_path / "bed" / "h1").iterdir()}
+    assert (said["cpu.max"], said["memory.max"], said["cpuset.cpus"]) == ("50000 100000", f"{64 * MIB}", "1")
+    assert (tmp_path / "bed" / "cpu.weight").read_text() == "800\n"
+    assert Cgroups("bed").door("h1", "engine").parent.is_dir()
 
 
 @pytest.mark.parametrize("size", [4096, KIB_64, MIB])

@@ -1,0 +1,113 @@
+"""In which water a run goes: the tank, or Docker hosts. Everything else of a run is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from experiments.running import choices
+from experiments.running.at_sea import docker_hosts, is_at_sea
+from experiments.running.machines import hosts_of, interplay_of
+from experiments.running.study import RunKey, Study
+from policies.errors import UserError
+from policies.log import Levels, Log
+from policies.placement import Placer
+from policies.scheduling import Architecture, Settings
+from sim import Tank, TankOptions
+from sim.contention import levels_of
+from traces.hosts import Hosts
+from traces.replay import Replay, ReplayOptions
+from traces.trace import Trace
+
+#: Makes the world of a run: of who schedules, how, who places, where it is written, and how it goes.
+Make = Callable[[Architecture, Settings, Callable[[str], Placer], Log, ReplayOptions], Replay]
+
+
+@dataclass(frozen=True)
+class Water:
+    """What a run goes on in.
+
+    Attributes
+    ----------
+    hosts : Hosts
+        Its machines.
+    levels : Levels
+        What the levels of its log are.
+    make : callable
+        Makes its world.
+    shared : bool
+        Whether containers share their hosts, so that it matters what they use.
+    notes : list of str
+        What a reader of the results must know of it; complete once the water is left.
+    """
+
+    hosts: Hosts
+    levels: Levels
+    make: Make
+    shared: bool
+    notes: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def water_of(study: Study, key: RunKey, trace: Trace) -> Iterator[Water]:
+    """Give the water of a run, and leave it as it was found.
+
+    Raises
+    ------
+    UserError
+        If there is no such water, or it has no hosts.
+    """
+    if is_at_sea(study):
+        with _sea(study, key) as water:
+            yield water
+    else:
+        yield _tank(study, trace)
+
+
+def _tank(study: Study, trace: Trace) -> Water:
+    hosts, notes = hosts_of(study, trace)
+    if not len(hosts):
+        raise UserError("there are no hosts")
+    interplay = interplay_of(study, hosts)
+
+    def make(
+        architecture: Architecture,
+        settings: Settings,
+        placer: Callable[[str], Placer],
+        log: Log,
+        options: ReplayOptions,
+    ) -> Tank:
+        return Tank(hosts, architecture, settings, placer, log, TankOptions(**vars(options), interplay=interplay))
+
+    shared = interplay is not None
+    return Water(hosts, levels_of(hosts.resources(), shared=shared), make, shared, notes)
+
+
+@contextmanager
+def _sea(study: Study, key: RunKey) -> Iterator[Water]:
+    from real import Rules, Sea, SeaOptions, levels_at_sea
+    from real.survey import hosts_of as hosts_found
+
+    notes: list[str] = []
+    rules = Rules(choices.isolation(study.isolation), study.network, study.restarts, study.lost_after_s)
+    with docker_hosts(study, key, notes) as (surveyed, ours):
+        hosts = hosts_found(surveyed)
+        seas: list[Sea] = []
+
+        def make(
+            architecture: Architecture,
+            settings: Settings,
+            placer: Callable[[str], Placer],
+            log: Log,
+            options: ReplayOptions,
+        ) -> Sea:
+            at_sea = SeaOptions(**vars(options), rules=rules, measure_s=study.measure_s)
+            seas.append(Sea(surveyed, ours, architecture, settings, placer, log, at_sea))
+            return seas[0]
+
+        try:
+            yield Water(hosts, levels_at_sea(hosts.resources()), make, shared=True, notes=notes)
+        finally:
+            for sea in seas:
+                notes += sea.notes()
