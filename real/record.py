@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import docker
 
+from policies.errors import UserError
 from policies.requests import Resources
 from real.engine import ANSWER_S, EngineError, connect, explained
 from real.hosts import HOST_S
@@ -101,7 +102,8 @@ class Recorder:
     what it lists afterwards fills the gap: what started and was removed meanwhile may be missing, and ends that
     nobody knows are taken to be the last moment at which the container was seen.
 
-    The hosts' clocks may differ: all times are put on ours, by what each Engine says the time is.
+    The hosts' clocks may differ: all times are put on ours, by what each Engine says the time is. Memory grows with the
+    number of containers that are recorded, by some kilobytes each.
     """
 
     def __init__(
@@ -230,7 +232,7 @@ class _Watch(threading.Thread):
                 self._gone += 1
                 self._say(f"{cause}; its containers are recorded again once it answers")
                 while not self._ending.wait(AGAIN_S):
-                    with suppress(EngineError):
+                    with suppress(EngineError, UserError):
                         connect(self.entry).close()
                         break
 
