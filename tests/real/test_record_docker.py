@@ -93,6 +93,22 @@ def test_what_burns_three_tenths_of_a_core_is_recorded_so_and_replayed(client, e
     assert json.loads(replayed.stdout)["runs"][0]["metrics"]["tasks_scheduled"] == 3
 
 
+def test_the_command_writes_a_trace_and_hosts_that_can_be_replayed(client, inventory, tmp_path):
+    trace, hosts = tmp_path / "t.csv", tmp_path / "hosts.csv"
+    with running(client, "alone", BURN, nano_cpus=100_000_000, mem_limit=2**26):
+        words = ["record", inventory, "--out", trace, "--for", "3", "--hosts-out", hosts]
+        recorded = CliRunner().invoke(towtank, [*map(str, words)])
+    assert recorded.exit_code == 0, recorded.output
+    assert "1 containers in 3 s" in recorded.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"t.csv", "hosts.csv", "hosts.toml"}
+
+    words = ["run", "--trace", trace, "--hosts", hosts, "--until", "3", "--architecture", "monolithic", "--json"]
+    replayed = CliRunner().invoke(towtank, [*map(str, words), "--processes", "1"])
+
+    assert replayed.exit_code == 0, replayed.output
+    assert json.loads(replayed.stdout)["runs"][0]["metrics"]["tasks_running"] == 1
+
+
 def test_what_somebody_writes_to_a_disk_is_recorded_in_bytes_and_requests(client, entries):
     writes = ["run", "--units-per-s", "1e6", "w=600,cpu=0.02,memory=1000000,write=1000000,request=65536"]
     scratch = ["scratch:/scratch"]
