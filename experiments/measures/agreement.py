@@ -12,7 +12,6 @@ from experiments.measures.decisions import Comparison, Decisions, compare
 from experiments.measures.shapes import Shape
 from experiments.measures.statistics import Estimate, Metric, estimate
 from experiments.running.study import RunKey
-from policies.log import Event
 
 
 class Measure(NamedTuple):
@@ -77,7 +76,7 @@ def observed(metrics: Mapping[str, Metric], decisions: Decisions, shapes: Mappin
     added: dict[str, Metric] = {"start_latency_mean_s": decisions.start_latency_mean_s()}
     sums: dict[Shape, list[float]] = {}
     for end in decisions.ends:
-        if end.event is Event.FINISHED and end.alone_s and end.job in shapes:
+        if end.alone_s and end.job in shapes:  # others did not finish, or nobody knows
             sums.setdefault(shapes[end.job], []).extend([end.seconds / end.alone_s] * end.tasks)
     for shape in Shape:
         if shape in sums:

@@ -20,23 +20,27 @@ from experiments.measures.decisions import Decisions, compare
 from experiments.measures.shapes import Shape, shapes_of
 from experiments.running.machines import hosts_of
 from experiments.running.results import Results, read_log
-from experiments.running.runner import run_study
 from experiments.running.simulate import simulate, trace_of
 from experiments.running.study import RunKey, Study
-from experiments.running.validation import as_json, begin, both_worlds, compared, machines, report, write
+from experiments.running.validation import as_json, begin, both_worlds, compared, machines, validate
 from policies.errors import UserError
 from policies.log import Event, Log
+from policies.requests import Demand, Group, Job, Resources, Task
 from traces.inventory import HostEntry, Profile, as_toml, read_inventory
+from traces.trace import Arrival, steady
 
 HOSTS = ["h1", "h2"]
 ENTRIES = [HostEntry(name, f"unix:///{name}", cpus=0.8, memory_bytes=2**29, disk="10MB:415") for name in HOSTS]
 TANK, SEA = both_worlds(
     Study(
-        trace="generated:cpu-io-small:span=40s", architectures=("monolithic",), policies=("spread", "demand-shape"),
-        seeds=(1, 2, 3), measure_s=2.0,
+        trace="generated:cpu-io-small:span=40s,cpu-tasks=2,cpu-rate=0.5",
+        architectures=("monolithic",),
+        policies=("spread", "demand-shape"),
+        seeds=(1, 2, 3),
+        measure_s=2.0,
     ),
     "docker:nowhere.toml",
-)  # fmt: skip
+)
 
 
 class Told:
@@ -125,6 +129,14 @@ def test_what_ends_while_a_scheduler_thinks_matters_to_those_who_look_when_they_
     assert "the same had happened before in both" in why(tank, sea, late=False)
 
 
+def test_what_both_had_seen_end_is_no_cause_though_one_was_thinking_then():
+    begun = [Told().placed(1, "a", 0).placed(1, "c", 0) for _ in range(2)]
+    tank = begun[0].finished(1.2, "c", 0).finished(1.3, "a", 0).placed(2, "b", 0)
+    sea = begun[1].attempted(1.5, "b").finished(1.7, "c", 0).finished(2.1, "a", 0).placed(3, "b", 0, attempt=2)
+
+    assert "job 'a' had finished on h1 before, at sea not yet" in why(tank, sea, late=True)
+
+
 def test_an_attempt_that_found_no_room_is_a_decision_with_a_cause():
     tank = Told().placed(1, "a", 0).finished(1.2, "a", 0).placed(2, "b", 0)
     sea = Told().placed(1, "a", 0).attempted(1.5, "b").finished(2.1, "a", 0).placed(3, "b", 0, attempt=2)
@@ -135,9 +147,10 @@ def test_an_attempt_that_found_no_room_is_a_decision_with_a_cause():
     assert "job 'a' had finished on h1 before, at sea not yet" in told
 
 
-def test_a_conflict_in_one_world_only_is_named_with_what_came_before_it():
+@pytest.mark.parametrize("hosts", [(), (0,)])
+def test_a_conflict_in_one_world_only_is_named_even_if_nothing_went_elsewhere(hosts):
     tank = Told().placed(1, "a", 0).placed(2, "b", 0)
-    sea = Told().placed(1, "a", 0).placed(2, "b", conflicted=1)
+    sea = Told().placed(1, "a", 0).placed(2, "b", *hosts, conflicted=1)
 
     assert "1 of its containers conflicted at sea only" in why(tank, sea)
 
@@ -283,17 +296,15 @@ def test_the_best_policy_and_the_factors_against_the_first_are_compared():
 def folder(tmp_path_factory):
     """A validation of which the sea is a tank in which requests wait for the CPU."""
     out = tmp_path_factory.mktemp("validation") / "out"
-    tank = begin(out, TANK, SEA, ENTRIES, 0.1)
-    run_study(tank, out / "tank")
-    run_study(replace(tank, wake_up_s=0.002), out / "sea", order=lambda key: key.seed)
-    return SimpleNamespace(out=out, tank=tank)
+    hosts = tmp_path_factory.mktemp("sea") / "hosts.toml"
+    hosts.write_text(as_toml(ENTRIES))
+    result = validate(TANK, replace(TANK, hosts=str(hosts), wake_up_s=0.002), ENTRIES, out, 0.1)
+    return SimpleNamespace(out=out, tank=result.tank, result=result)
 
 
 @pytest.fixture(scope="module")
 def validation(folder):
-    result = compared(folder.tank, SEA, folder.out, 0.1)
-    write(result, folder.out)
-    return result
+    return folder.result
 
 
 def test_a_run_compared_with_itself_is_equal_in_everything(folder, tmp_path):
@@ -341,8 +352,18 @@ def test_slowdowns_of_shapes_add_up_to_that_of_all(folder, validation):
     assert ends[0] <= spread["slowdown_mean"].tank <= ends[1]
 
 
-def test_the_report_has_every_row_and_every_run(validation):
-    text = report(validation)
+def test_a_shape_is_by_the_share_of_one_host():
+    hosts, _ = hosts_of(replace(TANK, hosts="5", host_cpus=0.8, host_disk="10MB:415"), trace_of(TANK, 1))
+    requests_s = 0.4 / (1 / 415 - 4096 / 10e6 + 65536 / 10e6)  # two fifths of the time of one disk
+    task = Task(Resources(250, 2**20))
+    demand = Demand(0.8, 2.0**20, disk_write_bps=65536 * requests_s, io_size_bytes=65536)
+    arrival = Arrival(Job("a", 0.0, "batch", (Group(task, 3),)), (1.0,), (steady(demand),))
+
+    assert shapes_of([arrival], hosts) == {"a": Shape.CPU}
+
+
+def test_the_report_has_every_row_and_every_run(folder, validation):
+    text = (folder.out / "report.md").read_text()
 
     assert all(f"| {row.measure} |" in text for row in validation.agreement.rows)
     assert all(f"{key.policy}, seed {key.seed}: Decision " in text for key in validation.agreement.comparisons)
@@ -388,11 +409,13 @@ def found(name, cpu_milli=800, memory_bytes=2**29):
 
 def test_the_tank_has_what_is_free_at_sea_and_what_was_measured(tmp_path):
     profile = tmp_path / "calibrated.toml"
-    profile.write_text(as_toml([replace(entry, profile=Profile(start_s=0.3)) for entry in reversed(ENTRIES)]))
+    first, second = (replace(entry, profile=Profile(start_s=0.3)) for entry in ENTRIES)
+    profile.write_text(as_toml([replace(second, disk=""), replace(first, disk="9MB:400")]))
 
     hosts = machines([found("h1", 500), found("h2")], profile)
 
-    assert [(host.name, host.cpus, host.profile.start_s) for host in hosts] == [("h1", 0.5, 0.3), ("h2", 0.8, 0.3)]
+    assert [(host.name, host.cpus, host.disk) for host in hosts] == [("h1", 0.5, "9MB:400"), ("h2", 0.8, "10MB:415")]
+    assert all(host.profile.start_s == 0.3 for host in hosts)
     written = tmp_path / "hosts.toml"
     written.write_text(as_toml(hosts))
     assert read_inventory(written) == hosts
