@@ -38,6 +38,6 @@ def test_on_idle_hosts_tank_and_sea_decide_alike(testbed, tmp_path):
     told = json.loads(ended.stdout)
     (run,) = told["decisions"]
     assert (run["jobs"], run["jobs_share"], run["first_difference"]) == (3, 1.0, None)
-    starts = next(row for row in told["rows"] if row["measure"] == "start_latency_mean_s")
+    starts = next(row for row in told["rows"] if row["measure"] == "start_mean_s")
     assert starts["tank"] == 0 < starts["sea"]
     assert all((out / world / "summary.csv").exists() for world in ("tank", "sea"))
