@@ -275,13 +275,15 @@ def permitted(task, held, capacity, labels, name):
     (0, 1, 1, 1, 0, "any"), (0, 1, 1, 1, 0, "any"), (0, 1, 2, 4, 0, "any"), (3, 1, 1, 1, 0, "mapreduce"),
     (3, 1, 1, 2, 0, "apart"), (3, 2, 2, 2, 1, "any"), (3, 2, 3, 1, 0, "apart"), (4, 1, 1, 1, 0, "any"),
     (4, 1, 2, 1, 0, "apart"),
-])  # fmt: skip
-@given(drawn_jobs)
+], False)  # fmt: skip
+@given(drawn_jobs, st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_nobody_starts_later_than_promised_whatever_else_is_asked_for(drawn):
+def test_nobody_starts_later_than_promised_whatever_else_is_asked_for(drawn, full):
+    # Where the hosts are full at first, many start at one instant, and end at one.
+    first = [(0, 4, 3, 4, 0, "any")] if full else []
     labels, capacity = [{"disk": "ssd"}, {}, {"disk": "ssd"}], [4, 4, 4]
     arrivals = []
-    for number, (at, cores, tasks, run_s, more_s, kind) in enumerate(sorted(drawn)):
+    for number, (at, cores, tasks, run_s, more_s, kind) in enumerate([*first, *sorted(drawn)]):
         name = f"x{number % 2}" if kind == "apart" else f"job{number}"
         asked = arrival(
             name, at + number / 1024, cores, tasks, run_s, expected=float(run_s + more_s),
