@@ -18,6 +18,7 @@ from experiments.cli.record import record
 from experiments.cli.run import run
 from experiments.cli.testbed import testbed
 from experiments.cli.trace import trace
+from experiments.cli.validate import validate
 from policies.errors import UserError
 
 
@@ -27,7 +28,7 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, plot, trace, experiment, policies, hosts, record, testbed):
+for command in (run, validate, plot, trace, experiment, policies, hosts, record, testbed):
     towtank.add_command(command)
 
 
@@ -59,6 +60,10 @@ def main(*words: str) -> None:
         print(f"towtank: {error}", file=sys.stderr)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        goes_on = "; the same command with the same --out goes on from here" if sys.argv[1:2] == ["run"] else ""
+        goes_on = (
+            "; the same command with the same --out goes on from here"
+            if sys.argv[1:2] in (["run"], ["validate"])
+            else ""
+        )
         print(f"towtank: interrupted{goes_on}", file=sys.stderr)
         sys.exit(130)

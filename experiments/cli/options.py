@@ -24,6 +24,14 @@ WORKLOAD: Group = (
         help="The workload; generated:default is the embedded one, generated:omega-a to -d are like Omega's clusters, "
         "generated:FILE is one described in TOML.",
     ),
+    click.option(
+        "--speed",
+        type=float,
+        default=DEFAULT.speed,
+        show_default=True,
+        metavar="X",
+        help="Divide the times of the trace (submissions, run times) by X; rates and decision times stay.",
+    ),
     click.option("--prefill", metavar="FILE", help="Native jobs that run from the beginning, placed at random."),
     click.option(
         "--until",

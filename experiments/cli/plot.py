@@ -11,7 +11,10 @@ import click
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def plot(folder: Path) -> None:
     """Draw the figures of a results directory again."""
-    from experiments.drawing.figures import draw_all
+    if (folder / "validation.csv").exists():
+        from experiments.drawing.comparison import draw_comparison as draw
+    else:
+        from experiments.drawing.figures import draw_all as draw
 
-    for path in draw_all(folder):
+    for path in draw(folder):
         click.echo(path)

@@ -143,6 +143,8 @@ def check(study: Study) -> None:
                     name.removesuffix("_bps").removesuffix("_s").replace("_", "-").replace("measure", "measure-every")
                 )
                 raise UserError(f"--{option} has no effect without --contention on")
+    if not 0 < study.speed < inf:
+        raise UserError("--speed must be more than 0")
     if study.measure_s <= 0:
         raise UserError("--measure-every must be more than 0")
     if study.until_s is not None and study.until_s <= 0:

@@ -12,6 +12,7 @@ import numpy as np
 
 from experiments.measures.looks import Looks
 from experiments.measures.speedups import Speedups
+from experiments.measures.starts import Starts
 from experiments.measures.statistics import Metric, quantile
 from policies.arrays import FloatArray
 from policies.log import Event, Levels, Row
@@ -19,7 +20,7 @@ from policies.log import Event, Levels, Row
 # What most rows are compared with: Python 3.11 takes several times longer to reach a member of an enumeration.
 SUBMITTED, ATTEMPTED, COMMITTED, CONFLICTED = Event.SUBMITTED, Event.ATTEMPTED, Event.COMMITTED, Event.CONFLICTED
 STARTED, FINISHED, KILLED, PREEMPTED = Event.STARTED, Event.FINISHED, Event.KILLED, Event.PREEMPTED
-OUT_OF_MEMORY, FAILED = Event.OUT_OF_MEMORY, Event.FAILED
+OUT_OF_MEMORY, FAILED, LAUNCHED = Event.OUT_OF_MEMORY, Event.FAILED, Event.LAUNCHED
 ENDED_EARLY = frozenset((KILLED, PREEMPTED, OUT_OF_MEMORY, FAILED))
 
 
@@ -75,6 +76,7 @@ class Metrics:
         self._slowed: list[int] = []  # how many containers each of them is of
         self._ranges: Looks[FloatArray] = Looks()
         self.speedups = Speedups()
+        self._starts = Starts()
 
     def __call__(self, rows: list[Row]) -> None:
         """Take a batch of rows."""
@@ -83,11 +85,14 @@ class Metrics:
         jobs, tasks, schedulers = self._jobs, self._tasks, self._schedulers
         mapreduce = self.speedups
         mapreduce_jobs = mapreduce.jobs
+        launched = self._starts.launched
         for row in rows:
             event = row[1]
             if event is STARTED:
                 if mapreduce_jobs and row.job in mapreduce_jobs:
                     mapreduce.started(row)
+                if launched:
+                    self._starts.started(row)
                 continue
             if event is ATTEMPTED:
                 scheduler = schedulers[row.scheduler]
@@ -112,11 +117,15 @@ class Metrics:
                     self._last_end_s = row.t_s
                     if event is not FINISHED:
                         self._lost_s += row.tasks * row.seconds
+                        if launched:
+                            self._starts.ended_early(row)
                     elif row.alone_s:
                         self._slowdowns.append(row.seconds / row.alone_s)
                         self._slowed.append(row.tasks)
                     if mapreduce_jobs and row.job in mapreduce_jobs:
                         (mapreduce.finished if event is FINISHED else mapreduce.disturbed)(row)
+            elif event is LAUNCHED:
+                self._starts.launch(row)
             elif event is SUBMITTED or event is Event.INFEASIBLE or event is Event.OVER_QUOTA:
                 jobs[event] += not row.again
                 tasks[event] += row.tasks
@@ -175,6 +184,7 @@ class Metrics:
             "tasks_running": tasks[Event.STARTED] - tasks[Event.FINISHED] - killed,
         }
         metrics |= self._wait_metrics()
+        metrics |= self._starts.result()
         metrics |= self._scheduler_metrics(horizon_s)
         metrics |= self._level_metrics(horizon_s)
         metrics |= self.speedups.result()

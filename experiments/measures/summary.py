@@ -65,6 +65,16 @@ COLUMNS = (
     Column("memory", "the same for memory", lambda m: m.get("memory_imbalance"), lambda value: f"{value:.2f}"),
 )
 
+#: Where containers take time to start.
+START_COLUMNS = (
+    Column(
+        "start",
+        "time from when a container is placed to when it runs, mean over those that did",
+        lambda m: m.get("start_mean_s"),
+        _seconds,
+    ),
+)
+
 #: Where there are MapReduce jobs.
 MAPREDUCE_COLUMNS = (
     Column(
@@ -98,6 +108,8 @@ SHARED_COLUMNS = (
 def columns(results: Sequence[Result]) -> tuple[Column, ...]:
     """Give the columns that say something about these results."""
     shown: tuple[Column, ...] = COLUMNS
+    if any(result.metrics.get("start_mean_s") is not None for result in results):
+        shown += START_COLUMNS
     if any("cpu_short_mean" in result.metrics for result in results):
         shown += SHARED_COLUMNS
     if any("mapreduce_jobs" in result.metrics for result in results):

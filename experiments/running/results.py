@@ -14,7 +14,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -279,6 +279,27 @@ class LogWriter:
         """Leave no half-written file."""
         self._writer.close()
         self._part.unlink(missing_ok=True)
+
+
+def read_log(path: Path) -> Iterator[list[Row]]:
+    """Read a run's log back, batch by batch; of hosts, and of levels, only what each row has of its own.
+
+    Raises
+    ------
+    UserError
+        If there is no such file.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing") from None
+    names = [name for name in Row._fields if name not in ("levels", "where")]
+    with file:
+        for batch in file.iter_batches(columns=names):
+            rows = batch.to_pylist()
+            yield [Row(**row | {"event": Event[row["event"].upper()], "levels": (), "where": None}) for row in rows]
 
 
 def fingerprint(files: Iterable[Path]) -> str:

@@ -36,6 +36,7 @@ def run_study(
     processes: int = 1,
     watch: Watcher = lambda done: None,
     finished: Callable[[Result], None] = lambda result: None,
+    order: Callable[[RunKey], Any] | None = None,
 ) -> list[Result]:
     """Make every run of a study that is not there yet.
 
@@ -51,6 +52,8 @@ def run_study(
         Told how many runs are done, those that go on counted in part.
     finished : callable
         Told each result as it comes.
+    order : callable, optional
+        What runs are made in the order of; by default the study's.
 
     Returns
     -------
@@ -72,6 +75,8 @@ def run_study(
         results.begin(study, inputs_of(study))
         done = {key: result for key, result in results.finished().items() if key in keys}
     todo = [key for key in keys if key not in done]
+    if order is not None:
+        todo.sort(key=order)
 
     def take(number: int, result: Result) -> None:
         done[result.key] = result

@@ -27,6 +27,7 @@ from policies.placement.choosers import RandomFirstFit
 from policies.scheduling import Settings
 from policies.scheduling.scheduler import DecisionTime
 from policies.streams import stream
+from traces.faster import Faster
 from traces.formats import open_trace
 from traces.profiles import Profiler
 from traces.rejects import OnBadRow, Rejects
@@ -89,10 +90,15 @@ class Meter:
 
 
 def trace_of(study: Study, seed: int, reject_file: Path | None = None) -> Trace:
-    """Open the study's trace."""
+    """Open the study's trace, at the study's speed."""
     rejects = Rejects(OnBadRow(study.on_bad_row), reject_file)
     # What containers use matters to their neighbours only.
-    return open_trace(study.trace, rejects, seed, usage=study.contention or is_at_sea(study))
+    usage = study.contention or is_at_sea(study)
+    return _at_speed(study, open_trace(study.trace, rejects, seed, usage=usage))
+
+
+def _at_speed(study: Study, trace: Trace) -> Trace:
+    return trace if study.speed == 1 else Faster(trace, study.speed)
 
 
 def inputs_of(study: Study) -> dict[str, list[Path]]:
@@ -234,7 +240,7 @@ def _prefill(study: Study, key: RunKey, trace: Trace, water: Water, world: Repla
             "that cell was overcommitted, and schedulers here do not overcommit"
         )
     if study.prefill is not None:
-        prefill = open_trace(study.prefill, Rejects(OnBadRow(study.on_bad_row)), key.seed)
+        prefill = _at_speed(study, open_trace(study.prefill, Rejects(OnBadRow(study.on_bad_row)), key.seed))
         world.prefill(_profiled(profiler, prefill.arrivals()), at_random, source=study.prefill)
 
 

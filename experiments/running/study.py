@@ -43,6 +43,7 @@ class Study:
 
     on: str = "tank"  # or "docker:" and an inventory, addresses or contexts
     trace: str = "generated:default"
+    speed: float = 1.0
     prefill: str | None = None
     until_s: float | None = None
     hosts: str | None = None

@@ -105,3 +105,29 @@ def test_an_inventory_that_leaves_sizes_to_the_engine_is_refused_in_one_line(fol
 
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "hosts.toml: host 'h1' says no cpus or no memory" in done.stderr
+
+
+def test_a_trace_at_twice_the_speed_takes_half_the_time(folder):
+    at_once = ["--hosts", written(folder), "--t-job", "0", "--t-task", "0"]
+
+    plain, faster = (metrics_of(folder, *at_once, "--speed", speed) for speed in (1, 2))
+
+    assert (plain["makespan_s"], faster["makespan_s"]) == (51.0, 25.5)
+
+
+@pytest.mark.parametrize("speed", ["0", "-3", "nan"])
+def test_a_speed_that_is_none_is_told_in_one_line(folder, speed):
+    done = towtank(folder, "--hosts", "2", "--speed", speed)
+
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--speed must be more than 0" in done.stderr
+
+
+def test_the_table_tells_what_starts_took_where_they_took_any(folder):
+    heading = "start"
+
+    plain, slow = (towtank(folder, "--hosts", "2", *more).stdout for more in ([], ["--start-time", "1.5s"]))
+
+    assert f"  {heading}  " not in plain
+    assert f"  {heading}" in slow
+    assert "1.5 s" in slow

@@ -47,6 +47,14 @@ def testbed():
 
 
 @pytest.fixture(scope="session")
+def inventory(testbed, tmp_path_factory):
+    """The file that says where the hosts of the testbed are."""
+    path = tmp_path_factory.mktemp("testbed") / "hosts.toml"
+    path.write_text(testbed.inventory_text(), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
 def alone():
     """How to have a testbed of one's own."""
     return made_alone

@@ -211,3 +211,13 @@ def drawn(cell, rng):
     ]  # fmt: skip
     gone, back = np.sort(rng.uniform(0, 12, 2)).tolist()
     return jobs, cell.hosts(n=3, events=[HostEvent(gone, 1, False), HostEvent(back, 1, True)])
+
+
+@given(seed=st.integers(0, 2**32), shared=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_starts_of_which_nothing_disturbs_the_time_are_measured_to_take_it(cell, seed, shared):
+    jobs, machines = drawn(cell, np.random.default_rng(seed))
+    run = cell.run(jobs, starting(machines, Profile(0.7)), shared=shared)
+
+    assert run.metrics["start_mean_s"] == pytest.approx(0.7)
+    assert run.metrics["start_p90_s"] == pytest.approx(0.7)

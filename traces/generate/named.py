@@ -13,13 +13,20 @@ from traces.generate.drawing import Generated
 from traces.generate.omega import CLUSTERS
 from traces.generate.published import LOADS
 from traces.generate.reading import read_spec
-from traces.generate.shapes import CPU_IO
+from traces.generate.shapes import CPU_IO, CPU_IO_SMALL
 from traces.generate.spec import FACTORS, PickySpec, PrefillSpec, WorkloadSpec
 from traces.rejects import Rejects
 from traces.units import seconds
 
 #: Workloads that are there without a file.
-EMBEDDED = {"default": DEFAULT, "generated": DEFAULT, "cpu-io": CPU_IO, **CLUSTERS, **LOADS}
+EMBEDDED = {
+    "default": DEFAULT,
+    "generated": DEFAULT,
+    "cpu-io": CPU_IO,
+    "cpu-io-small": CPU_IO_SMALL,
+    **CLUSTERS,
+    **LOADS,
+}
 
 
 def open_generated(name: str, seed: int, rejects: Rejects) -> Generated:

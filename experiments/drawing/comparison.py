@@ -1,0 +1,169 @@
+"""Figures of a validation: tank and sea side by side, drawn from the files of its results directory."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from experiments.drawing import style
+from experiments.measures.decisions import Decisions
+from experiments.measures.shapes import Shape, shapes_of
+from experiments.measures.statistics import estimate
+from experiments.running.machines import hosts_of
+from experiments.running.results import Results
+from experiments.running.simulate import trace_of
+from experiments.running.study import RunKey
+from experiments.running.validation import SEA, TANK, read_decisions, target_of
+
+COLOURS = {TANK: style.COLOURS[0], SEA: style.COLOURS[1]}
+SHAPES = dict(zip(Shape, (*style.COLOURS[:3], style.NEUTRAL), strict=True))
+
+#: Measures that are drawn, and what they are called.
+DRAWN = {"makespan_s": "Makespan, s", "slowdown_mean": "Mean slowdown"}
+
+#: The timeline has a line for each container that a host may have at a time, up to so many hosts.
+MOST_HOSTS = 12
+
+
+def draw_comparison(folder: Path) -> list[Path]:
+    """Draw the figures of a validation into its ``figures`` folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The results directory.
+
+    Returns
+    -------
+    list of Path
+        The bitmaps; each has an SVG beside it.
+    """
+    summary, target = summaries(folder), target_of(folder)
+    figures = {
+        "tank_and_sea": lambda: bars(summary),
+        "tank_against_sea": lambda: scatter(summary, target),
+        "timeline": lambda: timeline(folder, RunKey(*summary.index[0])),
+    }
+    return [style.save(draw(), folder / "figures" / stem)[0] for stem, draw in figures.items()]
+
+
+def summaries(folder: Path) -> pd.DataFrame:
+    """Read the metrics of all runs that both worlds made: indexed by run, columns by world and metric."""
+    worlds = {}
+    for world in (TANK, SEA):
+        rows = [{**result.key._asdict(), **result.metrics} for result in Results(folder / world).finished().values()]
+        worlds[world] = pd.DataFrame(rows).set_index(list(RunKey._fields))
+    return pd.concat(worlds, axis=1, join="inner")
+
+
+def bars(summary: pd.DataFrame) -> style.Figure:
+    """Draw each measure under each architecture and policy in both worlds, with 95 % t-intervals over seeds."""
+    groups = summary.groupby(level=["architecture", "policy"], sort=False)
+    figure = style.new(4.2 * len(DRAWN) + 1, 1.2 + 0.6 * len(groups))
+    panels = figure.subplots(1, len(DRAWN), sharey=True, squeeze=False)[0]
+    for axes, (measure, title) in zip(panels, DRAWN.items(), strict=True):
+        for offset, world in ((-0.2, TANK), (0.2, SEA)):
+            intervals = [estimate(runs[world, measure].dropna().astype(float).tolist()) for _, runs in groups]
+            halves = [interval.half if np.isfinite(interval.half) else 0.0 for interval in intervals]
+            axes.barh(
+                np.arange(len(groups)) + offset, [interval.mean for interval in intervals], 0.38,
+                xerr=halves if any(halves) else None, color=COLOURS[world], label=world, error_kw={"lw": 0.8},
+            )  # fmt: skip
+        axes.set(title=title)
+        axes.grid(axis="y", visible=False)
+    panels[0].set_yticks(
+        range(len(groups)), [f"{architecture}\n{_short(policy)}" for (architecture, policy), _ in groups]
+    )
+    panels[0].set_ylim(len(groups) - 0.5, -0.5)
+    _legend(figure, panels[0])
+    return figure
+
+
+def scatter(summary: pd.DataFrame, target: float) -> style.Figure:
+    """Draw the tank against the sea, a point for each run, with the diagonal and the band of the target."""
+    figure = style.new(3.8 * len(DRAWN) + 0.5, 4.2)
+    panels = figure.subplots(1, len(DRAWN), squeeze=False)[0]
+    for axes, (measure, title) in zip(panels, DRAWN.items(), strict=True):
+        both = summary[[(TANK, measure), (SEA, measure)]].astype(float).dropna()
+        for number, ((architecture, policy), runs) in enumerate(
+            both.groupby(level=["architecture", "policy"], sort=False)
+        ):
+            axes.plot(
+                runs[SEA, measure], runs[TANK, measure], "o", ms=4, color=style.COLOURS[number % len(style.COLOURS)],
+                label=f"{architecture}, {_short(policy)}",
+            )  # fmt: skip
+        low, high = both.min().min(), both.max().max()
+        ends = np.array([low - 0.1 * low, high + 0.1 * high])
+        axes.plot(ends, ends, "-", color=style.NEUTRAL, lw=0.8)
+        axes.fill_between(ends, (1 - target) * ends, (1 + target) * ends, color=style.NEUTRAL, alpha=0.15, lw=0)
+        axes.set(title=title, xlabel=f"at sea (band: ± {target:.0%})", ylabel="in the tank", aspect="equal")
+    _legend(figure, panels[0])
+    return figure
+
+
+def timeline(folder: Path, key: RunKey) -> style.Figure:
+    """Draw which containers were on which host when in one run, the tank above the sea; colours are demand shapes."""
+    study = Results(folder / TANK).study()
+    trace = trace_of(study, key.seed)
+    hosts, _ = hosts_of(study, trace)
+    shapes = shapes_of(trace.arrivals(), hosts)
+    shown = hosts.names[:MOST_HOSTS]
+    lives = {world: _lives(read_decisions(Results(folder / world), key)) for world in (TANK, SEA)}
+    lines = {world: [1 + max((life[2] for life in on[host]), default=0) for host in range(len(shown))]
+             for world, on in lives.items()}  # fmt: skip
+    figure = style.new(9, 1.6 + 0.11 * sum(map(sum, lines.values())) + 0.3 * len(shown))
+    panels = figure.subplots(2, 1, sharex=True)
+    for axes, (world, on) in zip(panels, lives.items(), strict=True):
+        bottom, ticks = 0.0, []
+        for host, depth in enumerate(lines[world]):
+            ticks.append(bottom + depth / 2)
+            for begin_s, end_s, line, job in on[host]:
+                axes.broken_barh(
+                    [(begin_s, end_s - begin_s)], (bottom + line, 0.85), lw=0,
+                    facecolor=SHAPES[shapes.get(job, Shape.IDLE)],
+                )  # fmt: skip
+            bottom += depth
+            axes.axhline(bottom, color=style.NEUTRAL, lw=0.5)
+        axes.set_yticks(ticks, shown)
+        axes.set(title="In the tank" if world == TANK else "At sea", ylim=(bottom, 0))
+        axes.grid(axis="y", visible=False)
+    panels[1].set_xlabel("seconds")
+    for shape in dict.fromkeys(shapes.values()):
+        panels[0].plot([], [], "s", color=SHAPES[shape], label=str(shape))
+    _legend(figure, panels[0])
+    figure.suptitle(f"{key.architecture}, {_short(key.policy)}, seed {key.seed}", fontsize=9)
+    return figure
+
+
+def _lives(decisions: Decisions) -> dict[int, list[tuple[float, float, int, str]]]:
+    """Give, by host, when each container began and ended, on which free line, and of which job it was.
+
+    Of a job's containers on one host the first to begin is drawn as the first to end.
+    """
+    ends: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for end in decisions.ends:
+        ends[end.job, end.host] += [end.t_s] * end.tasks
+    last_s = max((end.t_s for end in decisions.ends), default=0.0)
+    lives: dict[int, list[tuple[float, float, int, str]]] = defaultdict(list)
+    free_at: dict[int, list[float]] = defaultdict(list)  # when each line of a host is free again
+    for begin_s, job, host, count in decisions.starts:
+        for _ in range(count):
+            waiting = ends[job, host]
+            end_s = waiting.pop(0) if waiting else max(last_s, begin_s)
+            lines = free_at[host]
+            line = next((number for number, free_s in enumerate(lines) if free_s <= begin_s), len(lines))
+            lines[line : line + 1] = [end_s]
+            lives[host].append((begin_s, end_s, line, job))
+    return lives
+
+
+def _short(policy: object) -> str:
+    return Path(str(policy)).name if ".py" in str(policy) else str(policy)
+
+
+def _legend(figure: style.Figure, axes: style.Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), fontsize=8)
