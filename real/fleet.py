@@ -257,7 +257,7 @@ class Fleet:
             one.client,
             image.tag(),
             command.run(running.behaviour, task.need, running.run_s, one.entry.profile.units_per_s),
-            flags.labels_of(self._ours, job, task, self._serial, self._replay.failures(job) + 1),
+            flags.labels_of(self._ours, job, task, self._serial, self._replay.failures(job)),
             berth.asked,
             task.need.memory_bytes,
             command.threads(running.behaviour, task.need),
