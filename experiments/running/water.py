@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from experiments.running import choices
 from experiments.running.at_sea import docker_hosts, is_at_sea
@@ -71,14 +72,9 @@ def _tank(study: Study, trace: Trace) -> Water:
         raise UserError("there are no hosts")
     interplay = interplay_of(study, hosts)
 
-    def make(
-        architecture: Architecture,
-        settings: Settings,
-        placer: Callable[[str], Placer],
-        log: Log,
-        options: ReplayOptions,
-    ) -> Tank:
-        return Tank(hosts, architecture, settings, placer, log, TankOptions(**vars(options), interplay=interplay))
+    def make(*given: Any) -> Tank:
+        *who, options = given
+        return Tank(hosts, *who, TankOptions(**vars(options), interplay=interplay))
 
     shared = interplay is not None
     return Water(hosts, levels_of(hosts.resources(), shared=shared), make, shared, notes)
@@ -95,15 +91,10 @@ def _sea(study: Study, key: RunKey) -> Iterator[Water]:
         hosts = hosts_found(surveyed)
         seas: list[Sea] = []
 
-        def make(
-            architecture: Architecture,
-            settings: Settings,
-            placer: Callable[[str], Placer],
-            log: Log,
-            options: ReplayOptions,
-        ) -> Sea:
+        def make(*given: Any) -> Sea:
+            *who, options = given
             at_sea = SeaOptions(**vars(options), rules=rules, measure_s=study.measure_s)
-            seas.append(Sea(surveyed, ours, architecture, settings, placer, log, at_sea))
+            seas.append(Sea(surveyed, ours, *who, at_sea))
             return seas[0]
 
         try:
