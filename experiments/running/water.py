@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from experiments.running import choices
 from experiments.running.at_sea import docker_hosts, is_at_sea
@@ -72,9 +71,14 @@ def _tank(study: Study, trace: Trace) -> Water:
         raise UserError("there are no hosts")
     interplay = interplay_of(study, hosts)
 
-    def make(*given: Any) -> Tank:
-        *who, options = given
-        return Tank(hosts, *who, TankOptions(**vars(options), interplay=interplay))
+    def make(
+        architecture: Architecture,
+        settings: Settings,
+        placer: Callable[[str], Placer],
+        log: Log,
+        options: ReplayOptions,
+    ) -> Tank:
+        return Tank(hosts, architecture, settings, placer, log, TankOptions(**vars(options), interplay=interplay))
 
     shared = interplay is not None
     return Water(hosts, levels_of(hosts.resources(), shared=shared), make, shared, notes)
@@ -91,10 +95,15 @@ def _sea(study: Study, key: RunKey) -> Iterator[Water]:
         hosts = hosts_found(surveyed)
         seas: list[Sea] = []
 
-        def make(*given: Any) -> Sea:
-            *who, options = given
+        def make(
+            architecture: Architecture,
+            settings: Settings,
+            placer: Callable[[str], Placer],
+            log: Log,
+            options: ReplayOptions,
+        ) -> Sea:
             at_sea = SeaOptions(**vars(options), rules=rules, measure_s=study.measure_s)
-            seas.append(Sea(surveyed, ours, *who, at_sea))
+            seas.append(Sea(surveyed, ours, architecture, settings, placer, log, at_sea))
             return seas[0]
 
         try:
