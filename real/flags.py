@@ -18,8 +18,8 @@ from real.load.command import SCRATCH
 
 #: The period of CPU limits, in microseconds, as Docker has it.
 PERIOD_US = 100_000
-#: What a container has that asks for no memory: enough for the load program.
-LEAST_MEMORY_BYTES = 64 * 2**20
+#: The least limit of a container's memory: Docker allows none below 6 MB, and its start takes some.
+LEAST_MEMORY_BYTES = 16 * 2**20
 #: More bytes per second than any device moves.
 MOST_BPS = 2**44
 #: What is kept of a container's output.
@@ -69,7 +69,7 @@ def cpu_flags(isolation: Isolation, request_milli: int, cores: float, sensitive:
 
 def memory_limit(memory_bytes: int) -> int:
     """Give the limit of memory of a container that asks for so much, in bytes."""
-    return memory_bytes or LEAST_MEMORY_BYTES
+    return max(memory_bytes, LEAST_MEMORY_BYTES)
 
 
 def created(
@@ -97,7 +97,7 @@ def created(
     cpu : mapping
         `cpu_flags`.
     memory_bytes : int
-        The most that it may have; no swap beside it.
+        The most that it may have, if it is no less than `LEAST_MEMORY_BYTES`; no swap beside it.
     processes : int
         How many threads it may have.
     scratch : str

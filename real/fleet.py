@@ -253,6 +253,7 @@ class Fleet:
         self._berths[berth.name] = self._of[running] = berth
         if running.run_s != OPEN_ENDED:
             self.will_end += 1
+        self._describe(berth)
         self._launch(berth)
 
     def cut(self, running: Running, left: int) -> None:
@@ -300,7 +301,8 @@ class Fleet:
 
     # -- launching ------------------------------------------------------------------------------------------
 
-    def _launch(self, berth: Berth) -> None:
+    def _describe(self, berth: Berth) -> None:
+        """Say what its Engine is to be asked for."""
         running, host = berth.running, berth.host
         job, task = running.job, running.task
         one = self._surveyed[host.number]
@@ -310,17 +312,19 @@ class Fleet:
             one.client,
             image.tag(),
             self._rules.command(running.behaviour, task.need, running.run_s, one.entry.profile.units_per_s),
-            flags.labels_of(self._ours, job, task, self._serial, self._replay.failures(job) + 1),
+            flags.labels_of(self._ours, job, task, self._serial, self._replay.failures(job)),
             berth.asked,
             task.need.memory_bytes,
             command.threads(running.behaviour, task.need),
             one.scratch,
             self._rules.network,
         )
+
+    def _launch(self, berth: Berth) -> None:
         berth.launching = True
         berth.launches += 1
         berth.known_s = self._clock.now
-        host.launch(berth.name, berth.config, berth.may_start, partial(self._launched, berth))
+        berth.host.launch(berth.name, berth.config, berth.may_start, partial(self._launched, berth))
 
     def _launched(self, berth: Berth, answer: EngineError | None) -> None:
         berth.launching = False

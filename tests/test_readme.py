@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from experiments.measures.metrics import Metrics
 from policies.errors import UserError
 from policies.log import Event, Levels, Log
+from real.testbed import Testbed, TestbedOptions
 from real.testbed.commands import require
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +33,10 @@ def workplace(tmp_path_factory):
     """A folder in which blocks find what the blocks above them made, and the commands that make installs."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / ".venv").symlink_to(Path(sys.prefix))
-    return folder
+    yield folder
+    with suppress(UserError):
+        require(slow_disk=True)
+        Testbed(TestbedOptions(name="sea")).down()  # that of the README, if a block did not come to its end
 
 
 @pytest.mark.parametrize("block", BLOCKS)
