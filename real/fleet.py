@@ -340,8 +340,8 @@ class Fleet:
         else:
             self._distrust(berth.host)
             if berth.take_back():
-                # At the most it is made, and nobody will start it.
-                self._failed(berth, Event.KILLED)
+                # At the most it is made, and nobody will start it: that it never ran is its host's fault.
+                self._failed(berth, Event.KILLED, comes_again=True)
                 self._try_out(berth)
             else:
                 # Nobody knows whether it was started, nor whether it will be.
@@ -429,10 +429,11 @@ class Fleet:
             self._note(f"host {berth.host.name}: a container of job {berth.running.job.id!r} ended with {why}")
             self._failed(berth, Event.FAILED)
 
-    def _failed(self, berth: Berth, why: Event, *, comes_again: bool = True) -> None:
+    def _failed(self, berth: Berth, why: Event, *, comes_again: bool | None = None) -> None:
         self._gone(berth)
-        again = comes_again and self._replay.failures(berth.running.job) < self._rules.restarts
-        self._replay.failed(berth.running, 1, why, comes_again=again)
+        if comes_again is None:
+            comes_again = self._replay.failures(berth.running.job) < self._rules.restarts
+        self._replay.failed(berth.running, 1, why, comes_again=comes_again)
 
     def _gone(self, berth: Berth) -> None:
         """Take note that a container is there no longer, or at least none of ours."""
@@ -494,7 +495,7 @@ class Fleet:
         self._trials.pop(host.number, None)
         for berth in self._at(host):
             if berth.take_back():
-                self._failed(berth, Event.KILLED)
+                self._failed(berth, Event.KILLED, comes_again=True)
             else:
                 self._unsure(berth)
         if host.entry.fence and host.number not in self._fencing:

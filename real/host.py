@@ -14,6 +14,7 @@ import docker
 
 from real.clock import WallClock
 from real.engine import ANSWER_S, WORK_S, EngineError, connect, explained
+from real.hosts import remove_container
 from real.labels import Ours
 from real.workers import Workers
 from traces.inventory import HostEntry
@@ -206,7 +207,7 @@ class DockerHost:
     def _remove(self, name: str) -> None:
         there = self._slow.inspect_container(name)
         self._refuse_others(there)
-        self._slow.remove_container(there["Id"], force=True)
+        remove_container(self._slow, there["Id"])
 
     def fence(self, then: Callable[[str], None]) -> None:
         """Have it made sure that nothing runs on the host any more; `then` is told why it is not, or an empty text."""

@@ -211,7 +211,9 @@ def test_an_end_that_is_heard_before_the_answer_to_the_start_is_looked_at_after_
     assert sea.events() == [Event.STARTED, Event.FINISHED]
 
 
-def test_what_was_never_started_goes_elsewhere_at_once_and_is_not_started_afterwards(sea):
+def test_what_was_never_started_goes_elsewhere_at_once_and_is_not_started_afterwards(monkeypatch):
+    sea = Sea(monkeypatch, restarts=0)  # it is no failure of the container
+    sea.arrive(job())
     sea.hosts[0].up = False
     sea.say(sea.fleet.went_down, sea.hosts[0], "h0 is gone")
     assert sea.events() == [Event.KILLED]
