@@ -35,12 +35,15 @@ class Profile:
         Units of the load program's computation in a core-second.
     wake_up_s : float
         How long a disk request waits for the CPU for each competing thread (`policies.sharing.wake_up_limit`).
+    end_s : float
+        How long a container that has done its work keeps its room, until its Engine has noticed and told, in seconds.
     """
 
     start_s: float = 0.0
     start_cpu_s: float = 0.0
     units_per_s: float = 0.0
     wake_up_s: float = 0.0
+    end_s: float = 0.0
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -127,8 +130,8 @@ class Hosts:
 
     @property
     def start_at_once(self) -> bool:
-        """Whether containers run on all of them as soon as they are placed."""
-        return all(profile.starts_at_once for profile in self.profiles)
+        """Whether containers run on all of them as soon as they are placed, and are gone as soon as they are done."""
+        return all(profile.starts_at_once and not profile.end_s for profile in self.profiles)
 
     def without_rates(self) -> Hosts:
         """Give the same hosts without disks and networks, for which the books then have no columns."""

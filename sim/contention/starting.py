@@ -1,4 +1,4 @@
-"""Hosts that are shared, and on which starting a container is work that takes its time like any other."""
+"""Hosts that are shared, on which starting a container is work like any other, and its end is known a little later."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Starting(Contention):
     Parameters
     ----------
     profiles : sequence of Profile
-        What a start takes on each host: first the wait, then the work.
+        What a start takes on each host, first the wait, then the work; and how long an end takes.
     began : callable
         Told of containers that run from now on, of all that begin at once together.
     others
@@ -40,6 +40,8 @@ class Starting(Contention):
         super().__init__(*others)
         self._profiles, self._tell = profiles, began
         self._waiting: dict[Running, None] = {}
+        self._ending: dict[Running, float] = {}  # done with their work, and how long that takes alone
+        self._gone, self._finished = self._finished, self._done
 
     def start(self, running: Running) -> None:
         """Let containers start, and then run, that came to one host."""
@@ -75,14 +77,33 @@ class Starting(Contention):
     def _began(self, *begun: Running) -> None:
         self._tell(*begun)
 
+    def _done(self, running: Running, alone_s: float) -> None:
+        """Let containers that have done their work keep their room until that is known."""
+        end_s = self._profiles[int(running.hosts[0])].end_s
+        if not end_s:
+            self._gone(running, alone_s)
+            return
+        self._ending[running] = alone_s
+        self.will_end += 1
+        self._env.timeout(end_s, running).callbacks.append(self._noticed)
+
+    def _noticed(self, event: simpy.Event) -> None:
+        running: Running = event.value  # type: ignore[assignment]
+        if running in self._ending:  # else they were cut
+            self.will_end -= 1
+            running.since_s += self._profiles[int(running.hosts[0])].end_s  # nobody was slowed by it
+            self._gone(running, self._ending.pop(running))
+
     def cut(self, running: Running, left: int) -> None:
         """Let some containers leave before their end, so that so many are left."""
-        if running not in self._waiting:
+        if running not in self._waiting and running not in self._ending:
             super().cut(running, left)
         elif not left:
-            del self._waiting[running]
+            self._waiting.pop(running, None)
+            self._ending.pop(running, None)
             self.will_end -= 1
 
     def on(self, number: int, running: Iterable[Running]) -> list[Running]:
-        """Give, of those that run or are to run, all that are on a host."""
-        return [*super().on(number, running), *(one for one in self._waiting if one.hosts[0] == number)]
+        """Give, of those that run, are to run or have run, all that are on a host."""
+        between = (*self._waiting, *self._ending)
+        return [*super().on(number, running), *(one for one in between if one.hosts[0] == number)]

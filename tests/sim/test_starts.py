@@ -221,3 +221,32 @@ def test_starts_of_which_nothing_disturbs_the_time_are_measured_to_take_it(cell,
 
     assert run.metrics["start_mean_s"] == pytest.approx(0.7)
     assert run.metrics["start_p90_s"] == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_who_has_done_its_work_keeps_its_room_until_that_is_known_and_is_not_slowed(cell, shared):
+    jobs = [cell.job("a", request=2.0, run_s=10.0), cell.job("b", request=2.0, run_s=10.0)]
+    run = cell.run(jobs, starting(cell.hosts(), Profile(end_s=3.0)), shared=shared)
+
+    first, second = run.of(Event.FINISHED)
+    assert first.t_s == pytest.approx(1.0 + 10.0 + 3.0)
+    assert times(run, Event.LAUNCHED, second.job) == pytest.approx([first.t_s])
+    assert run.metrics["slowdown_mean"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_who_loses_its_host_before_its_end_is_known_runs_again_elsewhere(cell, shared):
+    machines = starting(cell.hosts(n=2, events=[HostEvent(12.0, 0, False)]), Profile(end_s=3.0))
+    run = cell.run([cell.job("a", tasks=2, cpu=0.5, run_s=10.0)], machines, shared=shared)
+
+    assert run.metrics["tasks_killed"] == run.metrics["tasks_finished"] == 2
+    assert run.metrics["tasks_running"] == 0
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_ends_of_one_job_are_known_where_they_are(cell, shared):
+    machines = starting(cell.hosts(n=3), Profile(end_s=1.0), Profile(end_s=2.0), Profile(end_s=2.0))
+    run = cell.run([cell.job("a", tasks=3, request=2.0, run_s=10.0)], machines, shared=shared)
+
+    ended = {host: row.t_s for row in run.of(Event.FINISHED) for host in row.where[0].tolist()}
+    assert ended == pytest.approx({0: 12.0, 1: 13.0, 2: 13.0})
