@@ -30,13 +30,16 @@ class Profile:
     start_s : float
         What a container's start takes whoever else is on the host, in seconds.
     start_cpu_s : float
-        CPU-seconds that it takes of its host behind that, on one core.
+        CPU-seconds that it takes behind that, on one core: of its host's, or of those beside it (`start_cores`).
     units_per_s : float
         Units of the load program's computation in a core-second.
     wake_up_s : float
         How long a disk request waits for the CPU for each competing thread (`policies.sharing.wake_up_limit`).
     end_s : float
         How long a container that has done its work keeps its room, until its Engine has noticed and told, in seconds.
+    start_cores : float
+        Cores that are left for starts where containers use all that the host has for them; in that case starts take
+        nothing from containers, and have what these leave idle, too. 0 where they compete with them like one more.
     """
 
     start_s: float = 0.0
@@ -44,6 +47,7 @@ class Profile:
     units_per_s: float = 0.0
     wake_up_s: float = 0.0
     end_s: float = 0.0
+    start_cores: float = 0.0
 
     def __post_init__(self) -> None:
         for entry in fields(self):

@@ -250,3 +250,47 @@ def test_ends_of_one_job_are_known_where_they_are(cell, shared):
 
     ended = {host: row.t_s for row in run.of(Event.FINISHED) for host in row.where[0].tolist()}
     assert ended == pytest.approx({0: 12.0, 1: 13.0, 2: 13.0})
+
+
+#: Starts that need a core-second beside what containers have: a quarter of a core if these use everything.
+ASIDE = Profile(0.0, 1.0, start_cores=0.25)
+
+
+def test_starts_that_are_done_aside_wait_for_containers_and_slow_none(cell):
+    jobs = [cell.job("busy", run_s=100.0, cpu=2.0), cell.job("late", at=10.0, run_s=1.0, cpu=0.0)]
+    run = cell.run(jobs, starting(cell.hosts(cores=2), ASIDE))
+
+    launched, began = times(run, Event.LAUNCHED, "late"), times(run, Event.STARTED, "late")
+    assert began[0] - launched[0] == pytest.approx(1.0 / 0.25)
+    assert run.slowdown("busy") == pytest.approx(1.0)
+
+
+def test_starts_that_are_done_aside_share_what_containers_leave(cell):
+    run = cell.run([cell.job("a", tasks=5, cpu=0.0, run_s=10.0)], starting(cell.hosts(cores=1), ASIDE))
+
+    # A core and a quarter, for five.
+    assert times(run, Event.STARTED) == pytest.approx([1.0 + 5 / 1.25])
+
+
+def test_a_start_that_is_done_aside_is_never_faster_than_one_core(cell):
+    run = cell.run([cell.job("a", cpu=0.0, run_s=10.0)], starting(cell.hosts(cores=8), ASIDE))
+
+    assert times(run, Event.STARTED) == pytest.approx([1.0 + 1.0])
+
+
+def test_starts_that_are_done_aside_go_on_faster_once_others_have_left(cell):
+    jobs = [cell.job("busy", run_s=3.0, cpu=1.0), cell.job("late", at=1.0, run_s=1.0, cpu=0.0)]
+    run = cell.run(jobs, starting(cell.hosts(cores=1), ASIDE))
+
+    # The first is started by 2 s and computes until 5 s; of the other's core-second (5 - 2) / 4 are done by then.
+    assert times(run, Event.STARTED, "busy") == pytest.approx([2.0])
+    assert times(run, Event.STARTED, "late") == pytest.approx([5.0 + 0.25])
+
+
+@pytest.mark.parametrize("at_s", [1.5, 2.5])
+def test_who_loses_its_host_during_a_start_aside_starts_again_elsewhere(cell, at_s):
+    machines = starting(cell.hosts(n=2, events=[HostEvent(at_s, 0, False)]), replace(ASIDE, start_cpu_s=3.0))
+    run = cell.run([cell.job("a", tasks=2, cpu=0.5)], machines)
+
+    assert run.metrics["tasks_killed"] == run.metrics["tasks_finished"] == 2
+    assert {host for row in run.of(Event.STARTED) for host in row.where[0].tolist()} == {1}
