@@ -52,18 +52,19 @@ class Effort:
     ----------
     starts : int
         Starts, of which the median counts, on the idle host and beside each number of neighbours.
-    disk_s : float
-        How long each pattern of requests is measured, in seconds.
+    disk_s, disks : float, int
+        How long each pattern of requests is measured, in seconds, and how often, of which the shortest counts.
     speeds : int
         How often the speed of a core is measured, of which the median counts.
     """
 
-    starts: int = 5
-    disk_s: float = 1.5
+    starts: int = 4
+    disk_s: float = 1.0
+    disks: int = 3
     speeds: int = 3
 
 
-QUICK = Effort(starts=2, disk_s=0.5, speeds=1)
+QUICK = Effort(starts=2, disk_s=0.5, disks=1, speeds=1)
 
 
 class StartTime(NamedTuple):
@@ -81,19 +82,35 @@ class StartTime(NamedTuple):
     neighbours: int
     began_s: float
 
-    def stretched(self, cores: float) -> float:
-        """Say how many times longer a start's work takes than on a core of its own: as the tank shares a host out.
+    def stretched(self, cores: float, start_cores: float = 0.0) -> float:
+        """Say how many times longer a start's work takes than on a core of its own, as the tank has it.
 
         Parameters
         ----------
         cores : float
-            Of the host. Whoever starts has the weight of a neighbour.
+            Of the host.
+        start_cores : float
+            As in `traces.hosts.Profile`; 0 where who starts has the weight of a neighbour.
         """
+        if start_cores:
+            return max(self.at_once / (start_cores + max(cores - self.neighbours, 0.0)), 1.0)
         n = self.at_once + self.neighbours
         return 1.0 / float(waterfill(cores, np.ones(n), np.ones(n))[0])
 
 
-def fitted_start(times: Sequence[StartTime], cores: float) -> tuple[float, float]:
+class StartCost(NamedTuple):
+    """What a start costs; see `traces.hosts.Profile`."""
+
+    start_s: float
+    start_cpu_s: float
+    start_cores: float = 0.0
+
+    def of(self, time: StartTime, cores: float) -> float:
+        """Give the seconds that the tank says for what was measured."""
+        return self.start_s + self.start_cpu_s * time.stretched(cores, self.start_cores)
+
+
+def fitted_start(times: Sequence[StartTime], cores: float) -> StartCost:
     r"""Fit what a start costs to how long starts took.
 
     Parameters
@@ -103,32 +120,41 @@ def fitted_start(times: Sequence[StartTime], cores: float) -> tuple[float, float
     cores : float
         Of the host.
 
-    Returns
-    -------
-    start_s, start_cpu_s : float
-        As in `traces.hosts.Profile`; neither is negative.
-
     Notes
     -----
-    Least squares of :math:`t = s + c x`, with :math:`x` the time that a core-second takes among all that are there
-    (`StartTime.stretched`): with one start on a host of :math:`C \le 1` cores and :math:`k` neighbours
-    :math:`(1 + k) / C`.
+    Least squares of :math:`t = s + c x`, neither negative, with :math:`x` the time that a core-second takes among all
+    that are there (`StartTime.stretched`): with one start on a host of :math:`C \le 1` cores and :math:`k` neighbours
+    :math:`(1 + k) / C` where it competes with them, and :math:`1 / q` where only :math:`q` cores are left beside them.
+    The second has one parameter more, and is taken where it at least halves the sum of squares.
 
     Examples
     --------
     >>> alone, beside = StartTime(1, 0, 0.5), StartTime(1, 1, 0.8)
     >>> [round(each, 3) for each in fitted_start([alone, beside], 1.0)]
-    [0.2, 0.3]
+    [0.2, 0.3, 0.0]
     """
-    x = np.array([one.stretched(cores) for one in times])
+
+    def missed(cost: StartCost) -> float:
+        return sum((cost.of(time, cores) - time.began_s) ** 2 for time in times)
+
+    among = _line(times, cores, 0.0)
+    aside = min((_line(times, cores, float(q)) for q in np.geomspace(0.02, max(cores, 1.0), 200)), key=missed)
+    # Where a start has a core of its own in any case, nothing is known of what is left.
+    return aside if aside.start_cpu_s and missed(aside) < missed(among) / 2 - 1e-12 else among
+
+
+def _line(times: Sequence[StartTime], cores: float, start_cores: float) -> StartCost:
+    x = np.array([one.stretched(cores, start_cores) for one in times])
     t = np.array([one.began_s for one in times])
     spread = x - x.mean()
     slope = float(spread @ t / (spread @ spread)) if spread.any() else 0.0
     if slope <= 0:
-        return float(t.mean()), 0.0
+        return StartCost(float(t.mean()), 0.0)
     start_s = float(t.mean() - slope * x.mean())
     # Without a wait the line goes through nothing.
-    return (start_s, slope) if start_s >= 0 else (0.0, float(x @ t / (x @ x)))
+    return (
+        StartCost(start_s, slope, start_cores) if start_s >= 0 else StartCost(0.0, float(x @ t / (x @ x)), start_cores)
+    )
 
 
 def disk_text(small_s: float, large_s: float, random_s: float | None = None) -> str:
@@ -153,8 +179,8 @@ def disk_text(small_s: float, large_s: float, random_s: float | None = None) -> 
     '10MB:415'
     """
     pages = LARGE_BYTES // SMALL_BYTES
-    page_s = (large_s - small_s) / (pages - 1)
-    if not 0 < page_s <= small_s:
+    page_s = max((large_s - small_s) / (pages - 1), small_s / 1000)  # some time, if none that can be seen
+    if page_s > small_s:
         page_s = large_s / pages
     bps, iops = SMALL_BYTES / page_s, max(round(1 / small_s), 1)
     random = "" if random_s is None or random_s <= small_s else f":{max(round(1 / random_s), 1)}"
@@ -309,14 +335,15 @@ class _Calibration:
         return measured, took[LARGE_BYTES, False]
 
     def _request_s(self, bench: Bench, size: int, *, reads: bool, random: float = 0.0) -> tuple[float, float]:
-        """Give how long a request takes, and how much CPU."""
-        n = PILOT
-        while True:
+        """Give how long a request takes, and how much CPU; the least, since whatever disturbs makes it longer."""
+        n, took = PILOT, list[tuple[float, float]]()
+        while len(took) < self._effort.disks:
             (life,) = bench.requests(n, size, reads=reads, random=random)
-            each_s = life.report.wall_s / n
             if life.report.wall_s >= self._effort.disk_s / 2 or n == MOST_REQUESTS:
-                return each_s, life.report.cpu_s / n
-            n = min(max(round(self._effort.disk_s / each_s), 2 * n), MOST_REQUESTS)
+                took.append((life.report.wall_s / n, life.report.cpu_s / n))
+            else:
+                n = min(max(round(self._effort.disk_s * n / life.report.wall_s), 2 * n), MOST_REQUESTS)
+        return min(took)
 
     # -- beside others --------------------------------------------------------------------------------------
 
@@ -340,15 +367,19 @@ class _Calibration:
                 self._took(1, k * per, [life for _ in range(self._effort.starts) for life in bench.trivial()])
                 (life,) = bench.requests(n, LARGE_BYTES)
                 slowdowns.append(life.report.wall_s / n / write_s)
-        start_s, start_cpu_s = fitted_start(self._starts, self._cores)
+        cost = fitted_start(self._starts, self._cores)
+        self._say(
+            f"a start costs {cost.start_s:.3f} s and {cost.start_cpu_s:.3f} core-seconds"
+            + (f", for which {cost.start_cores:.2f} cores are left beside containers" if cost.start_cores else "")
+        )
         for time in self._starts:
             self._say(
                 f"a start, {time.at_once} at once beside {time.neighbours} that compute: {time.began_s:.3f} s; "
-                f"the tank says {start_s + start_cpu_s * time.stretched(self._cores):.3f} s"
+                f"the tank says {cost.of(time, self._cores):.3f} s"
             )
         # The tank counts the threads that compete for each core.
         wake_up_s = max(fitted_wake_up_s(write_s, slowdowns) * self._cores / per, 0.0)
         for k, slowed in enumerate(slowdowns, 1):
             says = 1.0 + wake_up_s * k * per / self._cores / write_s
             self._say(f"a writer beside {k * per} that compute: {slowed:.2f} times slower; the tank says {says:.2f}")
-        return replace(profile, start_s=start_s, start_cpu_s=start_cpu_s, wake_up_s=wake_up_s)
+        return replace(profile, **cost._asdict(), wake_up_s=wake_up_s)

@@ -168,8 +168,8 @@ def clean(inventory: str, run: str, owner: str | None, all_owners: bool, images:
 
 
 @hosts.command("calibrate", help="Measure Docker hosts, and write them as an inventory that sea and tank read.\n\n"
-               f"{_INVENTORY} Measured are the speed of cores and disks, and what starts, ends and neighbours cost, with "
-               "containers that are removed again; for about a minute and a half a host, which is to be idle.",
+               f"{_INVENTORY} Measured are the speed of cores and disks, and what starts, ends and neighbours cost, "
+               "with containers that are removed again; for about a minute and a half a host, which is to be idle.",
                epilog="Example: towtank hosts calibrate hosts.toml --out profile.toml")  # fmt: skip
 @click.argument("inventory")
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Where it is written.")

@@ -11,7 +11,8 @@ from policies.log import Event
 from policies.placement import scores
 from policies.requests import Constraint, Operator, Resources, Task
 from policies.scheduling.architecture import monolithic
-from policies.sharing.isolation import Caps, Shares
+from policies.sharing.isolation import Caps, Shares, Unmanaged
+from real.calibrate import StartCost, StartTime
 from sim.contention import Interplay
 from traces.hosts import HostEvent, Profile
 from traces.trace import OPEN_ENDED, Recorded
@@ -294,3 +295,16 @@ def test_who_loses_its_host_during_a_start_aside_starts_again_elsewhere(cell, at
 
     assert run.metrics["tasks_killed"] == run.metrics["tasks_finished"] == 2
     assert {host for row in run.of(Event.STARTED) for host in row.where[0].tolist()} == {1}
+
+
+@pytest.mark.parametrize("cost", [StartCost(0.5, 0.3), StartCost(0.2, 0.3, 0.2)])
+@pytest.mark.parametrize(("at_once", "neighbours"), [(1, 0), (4, 0), (1, 1), (1, 3)])
+def test_a_calibration_takes_starts_for_what_they_are_here(cell, cost, at_once, neighbours):
+    machines = starting(cell.hosts(cores=1), Profile(**cost._asdict()))
+    jobs = [cell.job(f"busy {n}", run_s=1000.0) for n in range(neighbours)]
+    jobs.append(cell.job("late", at=100.0, tasks=at_once, cpu=0.0))
+    # All have the weight of a core, whatever they ask for.
+    run = cell.run(jobs, machines, interplay=Interplay(Unmanaged(per="container")))
+
+    launched, began = times(run, Event.LAUNCHED, "late"), times(run, Event.STARTED, "late")
+    assert began[0] - launched[0] == pytest.approx(cost.of(StartTime(at_once, neighbours, 0.0), 1.0))
