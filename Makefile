@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-all lint bench experiments clean
+.PHONY: help demo test test-all lint bench experiments validate clean
 
 help:
 	@echo "make demo    the main job on an embedded workload, with figures (in demo/)"
 	@echo "make test    the tests"
 	@echo "make lint    linter, formatter and types"
+	@echo "make validate  the tank against Docker hosts of a testbed, as root (half an hour), into results/validation"
 	@echo "make bench   speed, as ratios to a bare SimPy loop"
 	@echo "make experiments   all studies at the small scale, into results/experiments (about a quarter of an hour)"
 	@echo "make clean   takes away what the others made"
@@ -42,6 +43,24 @@ bench: $(READY)
 experiments: $(READY)
 	$(BIN)/towtank experiment run omega busy_cell godel google_week parsync compaction \
 		cpu_io_spreading fair_share noisy_neighbour docker_interference stale_metrics estimate_error
+
+# Two hosts for how long things take, three for who gets in whose way; TRACE is another workload for the two.
+SEA := results/validation
+validate: $(READY)
+	@mkdir -p $(SEA)
+	@trap '$(BIN)/towtank testbed down --name validate' EXIT; set -e; \
+	$(BIN)/towtank testbed up 2 --name validate --subnet 96 --cpus 0.8 --slow-disk 10:500 --inventory $(SEA)/two.toml; \
+	$(BIN)/towtank hosts calibrate $(SEA)/two.toml --yes --out $(SEA)/two-measured.toml; \
+	$(BIN)/towtank validate --on docker:$(SEA)/two-measured.toml --yes --trace generated:cpu-io-waves \
+		--policy spread --policy demand-shape --policy predicted-contention --measure-every 2s --out $(SEA)/waves; \
+	$(BIN)/towtank validate --on docker:$(SEA)/two-measured.toml --yes \
+		--trace $(or $(TRACE),generated:cpu-io-small:cpu-cpus=0.4,io-cpus=0.4) \
+		--architecture monolithic --architecture shared-state --schedulers batch=2 \
+		--policy spread --policy demand-shape --policy predicted-contention --measure-every 2s --out $(SEA)/mixed; \
+	$(BIN)/towtank testbed down --name validate; \
+	$(BIN)/towtank testbed up 3 --name validate --subnet 96 --cpus 0.6 --slow-disk 10:500 --inventory $(SEA)/three.toml; \
+	$(BIN)/towtank validate --on docker:$(SEA)/three.toml --yes --trace generated:cpu-io-small \
+		--architecture shared-state --schedulers batch=4 --t-job 4s --conflict coarse --policy binpack --out $(SEA)/conflicts
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .hypothesis .benchmarks

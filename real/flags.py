@@ -18,8 +18,8 @@ from real.load.command import SCRATCH
 
 #: The period of CPU limits, in microseconds, as Docker has it.
 PERIOD_US = 100_000
-#: What a container has that asks for no memory: enough for the load program.
-LEAST_MEMORY_BYTES = 64 * 2**20
+#: The least limit of a container's memory: Docker allows none below 6 MB, and its start takes some.
+LEAST_MEMORY_BYTES = 16 * 2**20
 #: More bytes per second than any device moves.
 MOST_BPS = 2**44
 #: What is kept of a container's output.
@@ -92,7 +92,7 @@ def created(
     cpu : mapping
         `cpu_flags`.
     memory_bytes : int
-        The most that it may have; no swap beside it.
+        The most that it may have, if it is no less than `LEAST_MEMORY_BYTES`; no swap beside it.
     processes : int
         How many threads it may have.
     scratch : str
@@ -104,7 +104,7 @@ def created(
         write only once a device was limited for one of them; the limit here is more than any device can do.
     """
     unlimited = [{"Path": counted, "Rate": MOST_BPS}] if counted else None
-    limit = memory_bytes or LEAST_MEMORY_BYTES
+    limit = max(memory_bytes, LEAST_MEMORY_BYTES)
     host = client.create_host_config(
         **cpu,
         mem_limit=limit,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import docker
 
+from policies.errors import UserError
 from policies.requests import Resources
 from real.engine import ANSWER_S, EngineError, connect, explained
 from real.hosts import HOST_S
@@ -101,7 +102,8 @@ class Recorder:
     what it lists afterwards fills the gap: what started and was removed meanwhile may be missing, and ends that
     nobody knows are taken to be the last moment at which the container was seen.
 
-    The hosts' clocks may differ: all times are put on ours, by what each Engine says the time is.
+    The hosts' clocks may differ: all times are put on ours, by what each Engine says the time is. Memory grows with the
+    number of containers that are recorded, by some kilobytes each.
     """
 
     def __init__(
@@ -132,7 +134,7 @@ class Recorder:
             if not watch.answered.wait(max(0.0, deadline_s - time.monotonic())):
                 watch.error = EngineError(watch.entry.name, "no answer in time")
             if watch.error is not None:
-                self._ending.set()
+                self._close()
                 raise watch.error
         self.began_s = time.time()
         self._put(began_line(self.began_s))
@@ -150,13 +152,17 @@ class Recorder:
             watch.join(2 * ANSWER_S)
         lives = [life for watch in self._watches for life in list(watch.lives)]
         lives = [life for life in lives if life.ended_s is None or life.ended_s >= self.began_s]
+        self._close()
+        arrivals, notes = arrivals_of(lives, self.began_s)
+        notes += [note for watch in self._watches for note in watch.notes()]
+        return Recording(arrivals, len(lives), span_s, notes)
+
+    def _close(self) -> None:
+        self._ending.set()
         with self._writing:
             if self._journal is not None:
                 self._journal.close()
                 self._journal = None
-        arrivals, notes = arrivals_of(lives, self.began_s)
-        notes += [note for watch in self._watches for note in watch.notes()]
-        return Recording(arrivals, len(lives), span_s, notes)
 
     def _write(self, life: Life) -> None:
         self._put(life.as_line())
@@ -226,7 +232,7 @@ class _Watch(threading.Thread):
                 self._gone += 1
                 self._say(f"{cause}; its containers are recorded again once it answers")
                 while not self._ending.wait(AGAIN_S):
-                    with suppress(EngineError):
+                    with suppress(EngineError, UserError):
                         connect(self.entry).close()
                         break
 

@@ -4,20 +4,27 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from experiments.measures.metrics import Metrics
+from policies.errors import UserError
 from policies.log import Event, Levels, Log
+from real.testbed import Testbed, TestbedOptions
+from real.testbed.commands import require
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+#: Blocks that need Docker say so.
 BLOCKS = [
-    block
+    pytest.param(block, marks=pytest.mark.docker if needs else (), id=block.partition("\n")[0][:40])
     for page in PAGES
-    for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for needs, block in re.findall(
+        r"^```sh( docker)?\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
 ]
 
 
@@ -26,11 +33,19 @@ def workplace(tmp_path_factory):
     """A folder in which blocks find what the blocks above them made, and the commands that make installs."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / ".venv").symlink_to(Path(sys.prefix))
-    return folder
+    yield folder
+    with suppress(UserError):
+        require(slow_disk=True)
+        Testbed(TestbedOptions(name="sea")).down()  # that of the README, if a block did not come to its end
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.partition("\n")[0][:40])
-def test_a_command_block_runs(block, workplace):
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_command_block_runs(block, workplace, request):
+    if request.node.get_closest_marker("docker") is not None:
+        try:
+            require(slow_disk=True)
+        except UserError as error:
+            pytest.skip(str(error))
     if block.startswith("make"):
         # What make does takes minutes, and CI does it; here it must know what to do.
         targets = re.findall(r"^make (\w+)", block, re.MULTILINE)

@@ -213,6 +213,9 @@ def as_toml(entries: Sequence[HostEntry]) -> str:
         table = {key: value for key, value in asdict(entry).items() if key == "name" or value != default[key]}
         if "memory_bytes" in table:
             table["memory"] = table.pop("memory_bytes")
+        if "tls" in table:
+            # Files are read as lying beside the inventory, also one that has no name.
+            table["tls"] = {role: file for role, file in table["tls"].items() if file}
         tables.append(table)
     return tomli_w.dumps({"host": tables})
 

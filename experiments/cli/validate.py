@@ -115,7 +115,7 @@ def _draw(out: Path) -> None:
 
 def print_validation(validation: Validation) -> None:
     """Print the tables of a validation for a person."""
-    from experiments.running import validation as told
+    from experiments.running import validation_report as told
 
     agreed = validation.agreement
     for note in validation.notes:

@@ -12,7 +12,6 @@ from experiments.measures.decisions import Comparison, Decisions, compare
 from experiments.measures.shapes import Shape
 from experiments.measures.statistics import Estimate, Metric, estimate
 from experiments.running.study import RunKey
-from policies.log import Event
 
 
 class Measure(NamedTuple):
@@ -35,7 +34,7 @@ class Measure(NamedTuple):
 
 
 MEASURES = (
-    Measure("start_latency_mean_s", "s", 0.0),
+    Measure("start_mean_s", "s", 0.0),
     Measure("makespan_s", "s", 0.0),
     Measure("slowdown_mean", "", 0.0),
     Measure("wait_mean_s", "s", 1.0),
@@ -74,10 +73,11 @@ def observed(metrics: Mapping[str, Metric], decisions: Decisions, shapes: Mappin
     shapes : mapping
         The demand shape of every job.
     """
-    added: dict[str, Metric] = {"start_latency_mean_s": decisions.start_latency_mean_s()}
+    # Nothing is launched where starts take no time.
+    added: dict[str, Metric] = {"start_mean_s": metrics.get("start_mean_s") or 0.0}
     sums: dict[Shape, list[float]] = {}
     for end in decisions.ends:
-        if end.event is Event.FINISHED and end.alone_s and end.job in shapes:
+        if end.alone_s and end.job in shapes:  # others did not finish, or nobody knows
             sums.setdefault(shapes[end.job], []).extend([end.seconds / end.alone_s] * end.tasks)
     for shape in Shape:
         if shape in sums:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter, defaultdict, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -121,8 +121,6 @@ class Decisions:
         When.
     starts : list of (float, str, int, int)
         Containers that began to run: time, job, host, how many.
-    latencies_s : Counter of float
-        Seconds from having a host to running, and how many containers took so long.
     jobs : dict
         Every job that was submitted.
     """
@@ -133,12 +131,10 @@ class Decisions:
         self.happened: list[tuple[Happened, int]] = []
         self.happened_s: list[float] = []
         self.starts: list[tuple[float, str, int, int]] = []
-        self.latencies_s: Counter[float] = Counter()
         self.jobs: dict[str, None] = {}
         self._thoughts: dict[tuple[str, str], Decision] = {}  # the latest of each scheduler about each job
         self._open: Decision | None = None  # whose hosts are not all told yet
         self._left = 0
-        self._launched: defaultdict[tuple[str, int], deque[list[float]]] = defaultdict(deque)
 
     def __call__(self, rows: list[Row]) -> None:
         """Take a batch of rows."""
@@ -187,26 +183,8 @@ class Decisions:
             for host, count in places:
                 self._open.hosts[host] += count
                 self._happen(row.t_s, Happened(Event.COMMITTED, row.job, host), count)
-        for host, count in places:
-            if event is Event.LAUNCHED:
-                self._launched[row.job, host].append([row.t_s, count])
-                continue
-            self.starts.append((row.t_s, row.job, host, count))
-            if decided:
-                self.latencies_s[0.0] += count
-            else:
-                self._arrive(row.t_s, self._launched[row.job, host], count)
-
-    def _arrive(self, now_s: float, on_their_way: deque[list[float]], count: int) -> None:
-        """Count how long containers were on their way, the first to leave being the first to arrive."""
-        while count and on_their_way:
-            since_s, there = on_their_way[0]
-            some = min(count, int(there))
-            self.latencies_s[now_s - since_s] += some
-            count -= some
-            on_their_way[0][1] -= some
-            if not on_their_way[0][1]:
-                on_their_way.popleft()
+        if event is Event.STARTED:
+            self.starts += [(row.t_s, row.job, host, count) for host, count in places]
 
     def by_job(self) -> dict[str, Counter[int]]:
         """Give how many containers of each job went to which host, all transactions together."""
@@ -215,11 +193,6 @@ class Decisions:
             if decision.hosts:
                 hosts.setdefault(decision.job, Counter()).update(decision.hosts)
         return hosts
-
-    def start_latency_mean_s(self) -> float | None:
-        """Give the mean time from having a host to running, over containers; None where none began."""
-        count = self.latencies_s.total()
-        return sum(seconds * n for seconds, n in self.latencies_s.items()) / count if count else None
 
 
 def _where(row: Row) -> Iterator[tuple[int, int]]:

@@ -132,12 +132,15 @@ class Promise(NamedTuple):
 
     Attributes
     ----------
+    job : Job
+        Whose promise it is.
     at_s : float
         The time; ``inf`` where nobody knows when what is in its way ends.
     beside : ndarray of int, shape (n_resources, n_hosts)
         What will be free then beside the job, per row of the view it was promised on.
     """
 
+    job: Job
     at_s: float
     beside: IntArray
 
@@ -214,7 +217,7 @@ def promise(job: Job, view: ClusterView, outlook: Outlook) -> Promise | None:
         return None
     packed = _packed(groups, when(first), view)
     assert packed is not None, "what fits can be packed"
-    return Promise(ends_s[first], packed.free)
+    return Promise(job, ends_s[first], packed.free)
 
 
 def _fit(groups: tuple[Group, ...], view: ClusterView) -> bool:
@@ -328,7 +331,10 @@ class Backfill(Queue, Watcher):
     def room(self, pending: Pending, view: ClusterView) -> ClusterView:
         """Give what a job may have now beside the job that was promised before it."""
         promised = self._promised_before(pending, view)
-        return view if promised is None or self._ends_before(promised, pending, 0.0) else promised.room(view)
+        if promised is None or self._ends_before(promised, pending, 0.0):
+            return view
+        # What was promised may have changed since this job was chosen to end before, even within the same instant.
+        return view.barring(view.index) if _keep_apart(promised.job, pending.job) else promised.room(view)
 
     def overtakes(self, pending: Pending) -> bool:
         """Say whether a job goes before one that was promised room."""
@@ -369,10 +375,10 @@ class Backfill(Queue, Watcher):
                     return pending
                 promised = self._promise(pending, view)
                 if promised is not None:
-                    first, beside = job, Room(promised.room(view), self._cell)
+                    beside = Room(promised.room(view), self._cell)
             elif there and (
                 self._ends_before(promised, pending, self._think_s(pending))
-                or (not _keep_apart(first, job) and beside.fits(job))
+                or (not _keep_apart(promised.job, job) and beside.fits(job))
             ):
                 return pending
         return None

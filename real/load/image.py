@@ -29,7 +29,7 @@ FLAGS = ("-std=gnu11", "-O2", "-static", "-pthread", "-s")
 LIBRARIES = ("-lm",)
 
 #: On the image, so that it is found to be ours.
-LABELS = {"towtank.owner": "load"}
+LABELS = {"towtank.image": "load"}
 
 #: What Docker calls the machines that Python knows by these names.
 ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}

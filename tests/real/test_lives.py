@@ -4,7 +4,7 @@ from dataclasses import replace
 from math import inf
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.requests import Resources
@@ -170,6 +170,7 @@ def some_life(draw):
     return replace(made, asked=Resources(draw(st.integers(0, 2)), draw(st.integers(0, 2))))
 
 
+@settings(deadline=None)  # the first of them pays for importing Arrow
 @given(st.lists(some_life(), min_size=1, max_size=12))
 def test_as_many_containers_are_replayed_as_were_recorded(tmp_path_factory, lives):
     path = tmp_path_factory.mktemp("trace") / "t.csv"

@@ -309,7 +309,7 @@ def test_the_image_depends_on_nothing_but_the_program():
             held = layer.extractfile("burn").read()
     assert manifest["RepoTags"] == [image.tag()]
     assert len(manifest["Layers"]) == len(config["rootfs"]["diff_ids"]) == 1
-    assert config["config"]["Labels"] == {"towtank.owner": "load"}
+    assert config["config"]["Labels"] == {"towtank.image": "load"}
     assert set(members) == {"burn", "scratch"}
     assert held == b"program"
     assert members["burn"].mode & 0o111

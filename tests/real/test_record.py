@@ -275,3 +275,30 @@ def test_a_recording_that_is_killed_leaves_what_ended_and_what_ran(engine, tmp_p
 def test_a_journal_that_is_none_is_named(tmp_path):
     with pytest.raises(UserError, match="nowhere"):
         recovered(tmp_path / "nowhere")
+
+
+def test_what_is_there_no_more_has_ended_though_the_recording_ends_at_once(engine, monkeypatch):
+    monkeypatch.setattr(record, "REPLAY_S", 3600.0)
+    said = []
+    recorder = Recorder([HOST], say=said.append)
+    recorder.start()
+    engine.start("removed")
+    until(lambda: recorder.running == 1)
+    engine.go_away()
+    engine.end("removed", removed=True)
+    engine.come_back(forgetful=True)
+    until(lambda: len(said) == 2)
+
+    assert lives(recorder)["removed"].ended_s is not None
+
+
+def test_what_does_not_have_the_labels_is_not_asked_for(engine):
+    asked = []
+    engine.containers = lambda all, filters: asked.append(filters) or []
+    engine.events = lambda since, filters, decode: asked.append(filters) or Line(queue.SimpleQueue())
+    recorder = Recorder([HOST], ["team=a", "tier"])
+
+    recorder.start()
+    recorder.finish()
+
+    assert [filters["label"] for filters in asked] == [["team=a", "tier"]] * 2

@@ -13,8 +13,11 @@ from docker.errors import NotFound
 from experiments.cli import towtank
 from real import labels as label
 from real.engine import WORK_S, EngineError, connect
+from real.flags import MOST_BPS
 from real.hosts import on_each, survey, taken
 from real.load import image
+from real.load.command import prepare
+from real.load.report import device
 from real.record import Recorder
 from real.use import UseStreams
 from traces.inventory import read_inventory
@@ -90,6 +93,51 @@ def test_what_burns_three_tenths_of_a_core_is_recorded_so_and_replayed(client, e
     assert json.loads(replayed.stdout)["runs"][0]["metrics"]["tasks_scheduled"] == 3
 
 
+def test_the_command_writes_a_trace_and_hosts_that_can_be_replayed(client, inventory, tmp_path):
+    trace, hosts = tmp_path / "t.csv", tmp_path / "hosts.csv"
+    with running(client, "alone", BURN, nano_cpus=100_000_000, mem_limit=2**26):
+        words = ["record", inventory, "--out", trace, "--for", "3", "--hosts-out", hosts]
+        recorded = CliRunner().invoke(towtank, [*map(str, words)])
+    assert recorded.exit_code == 0, recorded.output
+    assert "1 containers in 3 s" in recorded.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"t.csv", "hosts.csv", "hosts.toml"}
+
+    words = ["run", "--trace", trace, "--hosts", hosts, "--until", "3", "--architecture", "monolithic", "--json"]
+    replayed = CliRunner().invoke(towtank, [*map(str, words), "--processes", "1"])
+
+    assert replayed.exit_code == 0, replayed.output
+    assert json.loads(replayed.stdout)["runs"][0]["metrics"]["tasks_running"] == 1
+
+
+def test_what_somebody_writes_to_a_disk_is_recorded_in_bytes_and_requests(client, entries):
+    writes = ["run", "--units-per-s", "1e6", "w=600,cpu=0.02,memory=1000000,write=1000000,request=65536"]
+    scratch = ["scratch:/scratch"]
+    client.create_volume("scratch")
+    try:
+        with running(client, "finder", prepare(2**20), binds=scratch) as finder:
+            client.wait(finder)
+            path = device(client.logs(finder))
+        # A kernel with cgroup v1 counts only where there is a limit.
+        limits = (
+            {} if client.info()["CgroupVersion"] == "2" else {"device_write_bps": [{"Path": path, "Rate": MOST_BPS}]}
+        )
+        recorder = Recorder(entries[:1], ["team=a"])
+        recorder.start()
+        with (
+            running(client, "others", BRIEF),
+            running(client, "writer", writes, {"team": "a"}, binds=scratch, **limits),
+        ):
+            time.sleep(6.0)
+        (arrival,) = recorder.finish().arrivals
+    finally:
+        client.remove_volume("scratch")
+
+    demand = arrival.behaviours[0][0].demand
+    assert demand.disk_write_bps == pytest.approx(1e6, rel=0.2)
+    assert demand.disk_read_bps < 1e5
+    assert demand.io_size_bytes == pytest.approx(65536, rel=0.1)
+
+
 def test_an_engine_that_dies_and_comes_back_is_recorded_on(entries, testbed):
     there = connect(entries[2], WORK_S)
     image.ensure(there)
@@ -99,6 +147,8 @@ def test_an_engine_that_dies_and_comes_back_is_recorded_on(entries, testbed):
     with running(there, "killed", BURN, nano_cpus=100_000_000), running(there, "after", BRIEF):
         time.sleep(2.0)
         testbed.fault("h3", "kill")
+        # An Engine that starts while the containerd of the last one still ends waits for it in vain.
+        time.sleep(2.0)
         testbed.fault("h3", "start")
         ends_s = time.monotonic() + 20.0
         while len(said) < 2 and time.monotonic() < ends_s:

@@ -5,7 +5,7 @@ from math import inf
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from policies.cell import Commit
@@ -224,6 +224,20 @@ def test_submissions_of_a_job_that_keeps_apart_overtake_one_another_only_if_they
     assert ((2.0, 1) in begun) is overtakes
 
 
+def test_a_submission_that_was_to_end_before_the_first_lets_it_go_where_the_first_may_start_sooner():
+    # From 11 on the third is thought about, as "wide" is expected to end at 32. It ends at 11.5.
+    jobs = [
+        arrival("x", 0.0, apart=True),
+        arrival("wide", 0.1, cores=4, run_s=9.5, expected=30.0),
+        arrival("x", 3.0, tasks=2, apart=True),
+        arrival("x", 4.0, apart=True),
+    ]
+    rows = replay(jobs, "backfill", n=2, decision_time=SECOND)
+
+    begun = [(row.t_s, row.tasks) for row in of(rows, Event.STARTED, "x")]
+    assert begun == [(1.0, 1), (13.0, 2), (24.0, 1)]
+
+
 @pytest.mark.parametrize("queue", [name for name, make in DISCIPLINES.items() if not make().promises])
 def test_jobs_decided_on_one_offer_keep_apart_from_their_own_alone(queue):
     jobs = [arrival("first", 0.0), *(arrival(f"x{n}", 0.1, tasks=2, apart=True) for n in range(2))]
@@ -256,12 +270,20 @@ def permitted(task, held, capacity, labels, name):
     return room
 
 
-@given(drawn_jobs)
+# All that the second "x0" waits for ends at one instant; after half of it, the third is chosen to go before.
+@example([
+    (0, 1, 1, 1, 0, "any"), (0, 1, 1, 1, 0, "any"), (0, 1, 2, 4, 0, "any"), (3, 1, 1, 1, 0, "mapreduce"),
+    (3, 1, 1, 2, 0, "apart"), (3, 2, 2, 2, 1, "any"), (3, 2, 3, 1, 0, "apart"), (4, 1, 1, 1, 0, "any"),
+    (4, 1, 2, 1, 0, "apart"),
+], False)  # fmt: skip
+@given(drawn_jobs, st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_nobody_starts_later_than_promised_whatever_else_is_asked_for(drawn):
+def test_nobody_starts_later_than_promised_whatever_else_is_asked_for(drawn, full):
+    # Where the hosts are full at first, many start at one instant, and end at one.
+    first = [(0, 4, 3, 4, 0, "any")] if full else []
     labels, capacity = [{"disk": "ssd"}, {}, {"disk": "ssd"}], [4, 4, 4]
     arrivals = []
-    for number, (at, cores, tasks, run_s, more_s, kind) in enumerate(sorted(drawn)):
+    for number, (at, cores, tasks, run_s, more_s, kind) in enumerate([*first, *sorted(drawn)]):
         name = f"x{number % 2}" if kind == "apart" else f"job{number}"
         asked = arrival(
             name, at + number / 1024, cores, tasks, run_s, expected=float(run_s + more_s),

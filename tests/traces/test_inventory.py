@@ -73,6 +73,14 @@ def test_files_of_a_connection_lie_beside_the_inventory(tmp_path):
     assert entry.tls == Tls(str(tmp_path / "ca.pem"))
 
 
+def test_a_connection_without_a_certificate_of_ours_is_read_back_so(tmp_path):
+    entry = HostEntry("a", "tcp://a:1", tls=Tls(str(tmp_path / "ca.pem")))
+    path = tmp_path / "hosts.toml"
+    path.write_text(as_toml([entry]))
+
+    assert read_inventory(path) == [entry]
+
+
 def test_hosts_can_be_named_without_a_file():
     first, second, third = entries_named("unix:///run/a.sock,tcp://10.0.0.1:2375,context:far")
 

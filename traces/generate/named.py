@@ -13,7 +13,7 @@ from traces.generate.drawing import Generated
 from traces.generate.omega import CLUSTERS
 from traces.generate.published import LOADS
 from traces.generate.reading import read_spec
-from traces.generate.shapes import CPU_IO, CPU_IO_SMALL
+from traces.generate.shapes import CPU_IO, CPU_IO_SMALL, CPU_IO_WAVES
 from traces.generate.spec import FACTORS, PickySpec, PrefillSpec, WorkloadSpec
 from traces.rejects import Rejects
 from traces.units import seconds
@@ -24,6 +24,7 @@ EMBEDDED = {
     "generated": DEFAULT,
     "cpu-io": CPU_IO,
     "cpu-io-small": CPU_IO_SMALL,
+    "cpu-io-waves": CPU_IO_WAVES,
     **CLUSTERS,
     **LOADS,
 }

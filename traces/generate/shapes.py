@@ -70,3 +70,35 @@ CPU_IO_SMALL = WorkloadSpec(
         "numbers are assumed",
     ),
 )
+
+
+def _wave(name: str, uses: UsesSpec) -> ClassSpec:
+    """Make one container in each wave."""
+    return ClassSpec(
+        name,
+        interarrival_s=Constant(12.0),
+        tasks=Constant(1.0),
+        duration_s=Constant(4.0),
+        cpus=Constant(0.1),
+        memory_bytes=Constant(48 * 2.0**20),
+        workload="batch",
+        uses=uses,
+    )
+
+
+_COMPUTES = UsesSpec(cpu_demand=Constant(1.0))
+_WRITES = UsesSpec(cpu_demand=Constant(0.05), disk_write_bps=Constant(6.4e6), io_size_bytes=Constant(65536.0))
+
+#: Every 12 seconds one that computes comes, one that writes, and again one of each, and all have ended when the next
+#: come. Whoever deals them out to two hosts by turns gathers on each host what is alike.
+CPU_IO_WAVES = WorkloadSpec(
+    span_s=145.0,
+    hosts=(HostsSpec(2, 0.8, 512 * 2**20),),
+    classes=(
+        _wave("cpu-first", _COMPUTES),
+        _wave("io-first", _WRITES),
+        _wave("cpu-then", _COMPUTES),
+        _wave("io-then", _WRITES),
+    ),
+    notes=("waves of two containers that compute and two that write, which ask for the same: all numbers are assumed",),
+)
