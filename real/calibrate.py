@@ -60,7 +60,7 @@ class Effort:
 
     starts: int = 4
     disk_s: float = 1.0
-    disks: int = 3
+    disks: int = 2
     speeds: int = 3
 
 
@@ -138,7 +138,7 @@ def fitted_start(times: Sequence[StartTime], cores: float) -> StartCost:
         return sum((cost.of(time, cores) - time.began_s) ** 2 for time in times)
 
     among = _line(times, cores, 0.0)
-    aside = min((_line(times, cores, float(q)) for q in np.geomspace(0.02, max(cores, 1.0), 200)), key=missed)
+    aside = min((_line(times, cores, float(q)) for q in np.geomspace(0.02, max(cores, 1.0), 100)), key=missed)
     # Where a start has a core of its own in any case, nothing is known of what is left.
     return aside if aside.start_cpu_s and missed(aside) < missed(among) / 2 - 1e-12 else among
 
@@ -276,7 +276,8 @@ class _Calibration:
             self._tell("starts and ends on an idle host")
             idle = [life for _ in range(self._effort.starts) for life in bench.trivial()]
             self._took(1, 0, idle)
-            self._took(STARTS_AT_ONCE, 0, bench.trivial(STARTS_AT_ONCE))
+            rounds = (self._effort.starts + 1) // 2
+            self._took(STARTS_AT_ONCE, 0, [life for _ in range(rounds) for life in bench.trivial(STARTS_AT_ONCE)])
             profile = replace(profile, end_s=median(life.ended_s for life in idle))
             self._say(
                 f"a start takes {median(life.began_s for life in idle):.3f} s (its Engine says so after "
@@ -284,7 +285,8 @@ class _Calibration:
             )
             self._tell("the disk")
             disk, write_s = self._disk(bench)
-            profile = self._beside(bench, profile, write_s)
+            profile = self._beside_writer(bench, profile, write_s, median(life.began_s for life in idle))
+            profile = self._beside_computing(bench, profile, write_s)
         finally:
             bench.close()
         self._made.entry = replace(self._made.entry, disk=disk, profile=profile)
@@ -347,18 +349,25 @@ class _Calibration:
 
     # -- beside others --------------------------------------------------------------------------------------
 
-    def _beside(self, bench: Bench, profile: Profile, write_s: float) -> Profile:
-        n = min(max(round(self._effort.disk_s / write_s), PILOT), MOST_REQUESTS)
-        few = max(self._effort.starts // 2, 1)
+    def _n(self, each_s: float) -> int:
+        """Give how many requests of so many seconds are measured."""
+        return min(max(round(self._effort.disk_s / each_s), PILOT), MOST_REQUESTS)
+
+    def _beside_writer(self, bench: Bench, profile: Profile, write_s: float, idle_s: float) -> Profile:
         self._tell("beside one that writes")
+        n = self._n(write_s)
         with bench.beside(WRITES, 1):
             (life,) = bench.requests(n, LARGE_BYTES)
             slowed = life.report.wall_s / n / write_s
-            start_s = median(life.began_s for _ in range(few) for life in bench.trivial())
+            start_s = median(life.began_s for _ in range(self._effort.starts) for life in bench.trivial())
         self._say(
             f"beside one that writes all the time a writer is {slowed:.2f} times slower (the tank says 2), and a start "
-            f"takes {start_s:.3f} s (of which the tank knows nothing)"
+            f"takes {start_s:.3f} s"
         )
+        return replace(profile, start_disk_s=max(start_s - idle_s, 0.0))
+
+    def _beside_computing(self, bench: Bench, profile: Profile, write_s: float) -> Profile:
+        n = self._n(write_s)
         per, slowdowns = max(round(self._cores), 1), []
         with ExitStack() as stack:
             for k in range(1, NEIGHBOURS + 1):

@@ -87,8 +87,22 @@ class Starting(Contention):
             return
         self._waiting[running] = None
         self.will_end += 1
-        start_s = self._profiles[int(running.hosts[0])].start_s
+        number = int(running.hosts[0])
+        profile = self._profiles[number]
+        start_s = profile.start_s
+        if profile.start_disk_s:
+            start_s += profile.start_disk_s * self._at_disk(number)
         self._env.timeout(start_s, running).callbacks.append(self._waited)
+
+    def _at_disk(self, number: int) -> float:
+        """Say how many containers of a host would keep its disk busy, those in part that would use a part of it."""
+        host = self._hosts[number]
+        if host is None or "disk" not in self.names:
+            return 0.0
+        axis = self.names.index("disk")
+        there = host.capacity[axis]
+        needs = ((lane.count, lane.limit * lane.needs[axis]) for lane in host.lanes.values())
+        return sum(count * min(need / there, 1.0) for count, need in needs) if there else 0.0
 
     def _waited(self, event: simpy.Event) -> None:
         running: Running = event.value  # type: ignore[assignment]

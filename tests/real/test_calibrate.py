@@ -1,7 +1,7 @@
 """Fits give back what the data were made of; what is measured of a testbed is what it was made with."""
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from policies.sharing import DISKS, disk_named
@@ -28,6 +28,7 @@ def made(cost, cores):
     return [StartTime(*among, cost.of(StartTime(*among, 0.0), cores)) for among in PLAN]
 
 
+@settings(deadline=None)
 @given(st.floats(0.0, 2.0), st.floats(0.05, 2.0), st.floats(0.2, 1.0))
 def test_starts_that_compete_are_fitted_by_what_they_cost(start_s, start_cpu_s, cores):
     fitted = fitted_start(made(StartCost(start_s, start_cpu_s), cores), cores)
@@ -35,6 +36,7 @@ def test_starts_that_compete_are_fitted_by_what_they_cost(start_s, start_cpu_s, 
     assert fitted == pytest.approx((start_s, start_cpu_s, 0.0), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(st.floats(0.0, 2.0), st.floats(0.1, 2.0), st.floats(0.1, 0.5), st.floats(0.5, 1.0))
 def test_starts_beside_containers_are_fitted_by_what_they_cost(start_s, start_cpu_s, left, cores):
     times = made(StartCost(start_s, start_cpu_s, left), cores)
@@ -44,11 +46,13 @@ def test_starts_beside_containers_are_fitted_by_what_they_cost(start_s, start_cp
     assert [fitted.of(time, cores) for time in times] == pytest.approx([time.began_s for time in times], rel=0.05)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.1, 5.0), min_size=len(PLAN), max_size=len(PLAN)))
 def test_whatever_was_measured_no_cost_is_negative(seconds):
     assert min(fitted_start([StartTime(*among, s) for among, s in zip(PLAN, seconds, strict=True)], 0.8)) >= 0.0
 
 
+@settings(deadline=None)
 @given(st.floats(1e-5, 0.05), st.floats(1.0, 16.0), st.floats(1.2, 20.0))
 def test_a_disk_is_described_so_that_its_requests_take_what_they_took(small_s, times, random_times):
     # Of what is rounded to whole requests a second, and at most as slow as its pages one by one.

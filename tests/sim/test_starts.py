@@ -11,6 +11,7 @@ from policies.log import Event
 from policies.placement import scores
 from policies.requests import Constraint, Operator, Resources, Task
 from policies.scheduling.architecture import monolithic
+from policies.sharing import disk_named
 from policies.sharing.isolation import Caps, Shares, Unmanaged
 from real.calibrate import StartCost, StartTime
 from sim.contention import Interplay
@@ -308,3 +309,14 @@ def test_a_calibration_takes_starts_for_what_they_are_here(cell, cost, at_once, 
 
     launched, began = times(run, Event.LAUNCHED, "late"), times(run, Event.STARTED, "late")
     assert began[0] - launched[0] == pytest.approx(cost.of(StartTime(at_once, neighbours, 0.0), 1.0))
+
+
+@pytest.mark.parametrize(("share", "writers"), [(1.0, 2), (0.5, 3), (5.0, 1)])
+def test_a_start_waits_for_those_who_keep_the_disk_busy(cell, share, writers):
+    disk = disk_named("10MB:2441")  # no base: device time is bytes / 10 MB
+    jobs = [cell.job("busy", tasks=writers, run_s=100.0, cpu=0.0, disk_write_bps=share * 1e7)]
+    jobs.append(cell.job("late", at=50.0, run_s=1.0))
+    run = cell.run(jobs, starting(cell.hosts(disk=disk), Profile(0.5, start_disk_s=0.25)))
+
+    launched, began = times(run, Event.LAUNCHED, "late"), times(run, Event.STARTED, "late")
+    assert began[0] - launched[0] == pytest.approx(0.5 + 0.25 * writers * min(share, 1.0), rel=1e-3)
