@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from math import exp
 from secrets import token_hex
 from statistics import fmean, median
 from typing import NamedTuple
@@ -125,7 +126,8 @@ def fitted_start(times: Sequence[StartTime], cores: float) -> StartCost:
     Least squares of :math:`t = s + c x`, neither negative, with :math:`x` the time that a core-second takes among all
     that are there (`StartTime.stretched`): with one start on a host of :math:`C \le 1` cores and :math:`k` neighbours
     :math:`(1 + k) / C` where it competes with them, and :math:`1 / q` where only :math:`q` cores are left beside them.
-    The second has one parameter more, and is taken where it at least halves the sum of squares.
+    The second has one parameter more, and is taken where Akaike's criterion says so: where the sum of squares is less
+    than :math:`e^{-2/n}` of the other, with :math:`n` the number of `times`.
 
     Examples
     --------
@@ -140,7 +142,7 @@ def fitted_start(times: Sequence[StartTime], cores: float) -> StartCost:
     among = _line(times, cores, 0.0)
     aside = min((_line(times, cores, float(q)) for q in np.geomspace(0.02, max(cores, 1.0), 100)), key=missed)
     # Where a start has a core of its own in any case, nothing is known of what is left.
-    return aside if aside.start_cpu_s and missed(aside) < missed(among) / 2 - 1e-12 else among
+    return aside if aside.start_cpu_s and missed(aside) < missed(among) * exp(-2 / len(times)) - 1e-12 else among
 
 
 def _line(times: Sequence[StartTime], cores: float, start_cores: float) -> StartCost:
