@@ -118,18 +118,18 @@ class Surveyed:
         notes = [f"host {self.name}: {left} containers of an earlier attempt at this run were removed"] if left else []
         image.ensure(client)
         client.create_volume(self.scratch, labels=self._ours.labels())
-        device = report.device(self._errand(client, command.prepare(DATA_BYTES)))
+        device = report.device(self.errand(client, command.prepare(DATA_BYTES)))
         if device and self.info.get("CgroupVersion", "1") == "1":
             with suppress(EngineError):  # a device of that name need not be there for the Engine; then nobody counts
-                self._errand(client, command.calibrate(0.01), counted=device)
+                self.errand(client, command.calibrate(0.01), counted=device)
         if not self.entry.profile.units_per_s:
-            units_per_s = report.calibrated(self._errand(client, command.calibrate()))
+            units_per_s = report.calibrated(self.errand(client, command.calibrate()))
             if not units_per_s:
                 raise EngineError(self.name, "the speed of its cores could not be measured")
             self.entry = replace(self.entry, profile=replace(self.entry.profile, units_per_s=units_per_s))
         return notes
 
-    def _errand(self, client: docker.APIClient, words: Sequence[str], counted: str = "") -> bytes:
+    def errand(self, client: docker.APIClient, words: Sequence[str], counted: str = "") -> bytes:
         """Run a short container to its end, and give what it wrote."""
         from real import flags
 

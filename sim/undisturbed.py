@@ -94,7 +94,7 @@ class Delayed(Undisturbed):
     env, finished
         As for `Undisturbed`.
     profiles : sequence of Profile
-        What a start takes on each host: the wait, and the work at the pace of one core.
+        What a start takes on each host: the wait, and the work at the pace of one core; and how long an end takes.
     began : callable
         Told of containers that run from now on.
     """
@@ -111,13 +111,14 @@ class Delayed(Undisturbed):
         super().__init__(env, len(profiles), finished)
         self._began = began
         self._start_s = np.array([profile.start_s + profile.start_cpu_s for profile in profiles])
+        self._end_s = np.array([profile.end_s for profile in profiles])
 
     def parts(self, running: Running) -> Sequence[Running]:
         """Give what begins, and so ends, together."""
-        start_s = self._start_s[running.hosts]
-        if not running.scheduler or (start_s == start_s[0]).all():
+        times_s = np.column_stack((self._start_s, self._end_s))[running.hosts]
+        if (times_s == times_s[0]).all():
             return (running,)
-        return [running.part(start_s == length_s) for length_s in np.unique(start_s)]
+        return [running.part((times_s == each_s).all(axis=1)) for each_s in np.unique(times_s, axis=0)]
 
     def start(self, running: Running) -> None:
         """Let containers run, once they have started."""
@@ -136,3 +137,16 @@ class Delayed(Undisturbed):
             self._began(running)
         else:
             self._finished(running, running.run_s)
+
+    def _end(self, event: simpy.Event) -> None:
+        running: Running = event.value  # type: ignore[assignment]
+        if running.hosts.size and (end_s := float(self._end_s[running.hosts[0]])):
+            self._env.timeout(end_s, running).callbacks.append(self._noticed)
+        else:
+            super()._end(event)
+
+    def _noticed(self, event: simpy.Event) -> None:
+        running: Running = event.value  # type: ignore[assignment]
+        if running.hosts.size:
+            running.since_s += float(self._end_s[running.hosts[0]])  # nobody was slowed by it
+        super()._end(event)

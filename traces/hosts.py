@@ -30,17 +30,28 @@ class Profile:
     start_s : float
         What a container's start takes whoever else is on the host, in seconds.
     start_cpu_s : float
-        CPU-seconds that it takes of its host behind that, on one core.
+        CPU-seconds that it takes behind that, on one core: of its host's, or of those beside it (`start_cores`).
     units_per_s : float
         Units of the load program's computation in a core-second.
     wake_up_s : float
         How long a disk request waits for the CPU for each competing thread (`policies.sharing.wake_up_limit`).
+    end_s : float
+        How long a container that has done its work keeps its room, until its Engine has noticed and told, in seconds.
+    start_cores : float
+        Cores that are left for starts where containers use all that the host has for them; in that case starts take
+        nothing from containers, and have what these leave idle, too. 0 where they compete with them like one more.
+    start_disk_s : float
+        How much longer a start waits for each container that keeps the host's disk busy, in seconds; in proportion for
+        one that would use less of it.
     """
 
     start_s: float = 0.0
     start_cpu_s: float = 0.0
     units_per_s: float = 0.0
     wake_up_s: float = 0.0
+    end_s: float = 0.0
+    start_cores: float = 0.0
+    start_disk_s: float = 0.0
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -51,7 +62,7 @@ class Profile:
     @property
     def starts_at_once(self) -> bool:
         """Whether a start takes no time."""
-        return not self.start_s and not self.start_cpu_s
+        return not (self.start_s or self.start_cpu_s or self.start_disk_s)
 
 
 class HostEvent(NamedTuple):
@@ -127,8 +138,8 @@ class Hosts:
 
     @property
     def start_at_once(self) -> bool:
-        """Whether containers run on all of them as soon as they are placed."""
-        return all(profile.starts_at_once for profile in self.profiles)
+        """Whether containers run on all of them as soon as they are placed, and are gone as soon as they are done."""
+        return all(profile.starts_at_once and not profile.end_s for profile in self.profiles)
 
     def without_rates(self) -> Hosts:
         """Give the same hosts without disks and networks, for which the books then have no columns."""

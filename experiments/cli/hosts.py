@@ -1,10 +1,11 @@
-"""``towtank hosts``: Docker hosts, what runs there, and what of ours is left."""
+"""``towtank hosts``: Docker hosts, what runs there, what of ours is left, and what the tank must know of them."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,7 +28,7 @@ _INVENTORY = (
 @click.group(invoke_without_command=True)
 @click.pass_context
 def hosts(ctx: click.Context) -> None:
-    """Say what there is of Docker hosts, and clean up on them."""
+    """Say what there is of Docker hosts, measure them, and clean up on them."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_)
 
@@ -164,3 +165,41 @@ def clean(inventory: str, run: str, owner: str | None, all_owners: bool, images:
         click.echo(f"towtank: {line}", err=True)
     if trouble:
         sys.exit(1)
+
+
+@hosts.command("calibrate", help="Measure Docker hosts, and write them as an inventory that sea and tank read.\n\n"
+               f"{_INVENTORY} Measured are the speed of cores and disks, and what starts, ends and neighbours cost, "
+               "with containers that are removed again; for about a minute and a half a host, which is to be idle.",
+               epilog="Example: towtank hosts calibrate hosts.toml --out profile.toml")  # fmt: skip
+@click.argument("inventory")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Where it is written.")
+@click.option("--quick", is_flag=True, help="Less often, for half a minute a host.")
+@click.option("--together", is_flag=True, help="All hosts at once: right where they share no machine.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def calibrate(inventory: str, out: Path, quick: bool, together: bool, yes: bool) -> None:
+    """Ask where hosts are not this machine, measure, say what came out, and write it."""
+    from policies.errors import UserError
+    from real import calibrate as bench
+    from traces.inventory import as_toml, entries_named
+
+    entries = entries_named(inventory)
+    if not (yes or all(entry.is_local for entry in entries)):
+        if not sys.stdin.isatty():
+            raise UserError("some hosts are not this machine: say --yes to start containers there")
+        if not click.confirm(f"Start containers on {', '.join(entry.name for entry in entries)}, and load them fully?"):
+            return
+    if not out.absolute().parent.is_dir():
+        raise UserError(f"{out}: there is no such folder")
+
+    def tell(line: str) -> None:
+        if sys.stderr.isatty():
+            click.echo(line, err=True)
+
+    made = bench.calibrate(entries, bench.QUICK if quick else bench.Effort(), tell, together=together)
+    for one in made:
+        for line in one.told:
+            click.echo(f"{one.entry.name}: {line}")
+    try:
+        out.write_text(as_toml([one.entry for one in made]), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{out}: {error.strerror or error}") from None

@@ -69,6 +69,8 @@ class Spread:
         if not self.hosts or not self.capacity:
             return 0.0, 0.0, 0.0
         mean = self.loads / self.hosts
+        if mean <= ROUNDING:
+            return 0.0, 0.0, 0.0  # what rounding left of loads that came and went has a spread of many times its mean
         variance = self.squares / self.hosts - mean * mean
         return self.used / self.capacity, mean, sqrt(variance) if variance > 0 else 0.0
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from policies.log import Event
 from policies.placement import scores
 from policies.requests import Demand, Resources, Task
+from policies.sharing import DISKS
 from sim.contention import Interplay
 from traces.hosts import HostEvent
 from traces.trace import OPEN_ENDED, Recorded, steady
@@ -99,3 +100,18 @@ def test_what_is_measured_is_the_mean_of_what_was_used_since_the_last_time(cell,
         assert measured == pytest.approx(spans @ level * size / every_s, abs=1e-6)
     assert run.tank.snapshot().usage_age_s.tolist() == pytest.approx([60.0 - every_s * np.floor(60.0 / every_s)])
     assert all(age_s <= every_s or age_s == np.inf for age_s, _ in seen)
+
+
+@pytest.mark.parametrize("more", range(4))
+def test_what_rounding_leaves_of_loads_that_came_and_went_is_no_imbalance(cell, more):
+    jobs = [
+        cell.job(f"j{n}", at=0.37 * n, run_s=3.0 + 0.1 * n, request=0.5, cpu=0.7 + n / 30, disk_write_bps=1e6 / 3 * n)
+        for n in range(12 + more)
+    ]
+    # A container that does nothing keeps the run going long after the others.
+    jobs.insert(0, cell.job("last", run_s=500.0, request=0.01, cpu=0.0))
+    run = cell.run(jobs, cell.hosts(n=2, disk=DISKS["HDD"]), interplay=Interplay(wake_up_s=0.001))
+
+    # Of two hosts, one of which has everything, the standard deviation is the mean.
+    assert run.metrics["disk_imbalance"] <= 1.0 + 1e-9
+    assert run.metrics["cpu_imbalance"] <= 1.0 + 1e-9

@@ -11,7 +11,9 @@ from policies.log import Event
 from policies.placement import scores
 from policies.requests import Constraint, Operator, Resources, Task
 from policies.scheduling.architecture import monolithic
-from policies.sharing.isolation import Caps, Shares
+from policies.sharing import disk_named
+from policies.sharing.isolation import Caps, Shares, Unmanaged
+from real.calibrate import StartCost, StartTime
 from sim.contention import Interplay
 from traces.hosts import HostEvent, Profile
 from traces.trace import OPEN_ENDED, Recorded
@@ -221,3 +223,100 @@ def test_starts_of_which_nothing_disturbs_the_time_are_measured_to_take_it(cell,
 
     assert run.metrics["start_mean_s"] == pytest.approx(0.7)
     assert run.metrics["start_p90_s"] == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_who_has_done_its_work_keeps_its_room_until_that_is_known_and_is_not_slowed(cell, shared):
+    jobs = [cell.job("a", request=2.0, run_s=10.0), cell.job("b", request=2.0, run_s=10.0)]
+    run = cell.run(jobs, starting(cell.hosts(), Profile(end_s=3.0)), shared=shared)
+
+    first, second = run.of(Event.FINISHED)
+    assert first.t_s == pytest.approx(1.0 + 10.0 + 3.0)
+    assert times(run, Event.LAUNCHED, second.job) == pytest.approx([first.t_s])
+    assert run.metrics["slowdown_mean"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_who_loses_its_host_before_its_end_is_known_runs_again_elsewhere(cell, shared):
+    machines = starting(cell.hosts(n=2, events=[HostEvent(12.0, 0, False)]), Profile(end_s=3.0))
+    run = cell.run([cell.job("a", tasks=2, cpu=0.5, run_s=10.0)], machines, shared=shared)
+
+    assert run.metrics["tasks_killed"] == run.metrics["tasks_finished"] == 2
+    assert run.metrics["tasks_running"] == 0
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_ends_of_one_job_are_known_where_they_are(cell, shared):
+    machines = starting(cell.hosts(n=3), Profile(end_s=1.0), Profile(end_s=2.0), Profile(end_s=2.0))
+    run = cell.run([cell.job("a", tasks=3, request=2.0, run_s=10.0)], machines, shared=shared)
+
+    ended = {host: row.t_s for row in run.of(Event.FINISHED) for host in row.where[0].tolist()}
+    assert ended == pytest.approx({0: 12.0, 1: 13.0, 2: 13.0})
+
+
+#: Starts that need a core-second beside what containers have: a quarter of a core if these use everything.
+ASIDE = Profile(0.0, 1.0, start_cores=0.25)
+
+
+def test_starts_that_are_done_aside_wait_for_containers_and_slow_none(cell):
+    jobs = [cell.job("busy", run_s=100.0, cpu=2.0), cell.job("late", at=10.0, run_s=1.0, cpu=0.0)]
+    run = cell.run(jobs, starting(cell.hosts(cores=2), ASIDE))
+
+    launched, began = times(run, Event.LAUNCHED, "late"), times(run, Event.STARTED, "late")
+    assert began[0] - launched[0] == pytest.approx(1.0 / 0.25)
+    assert run.slowdown("busy") == pytest.approx(1.0)
+
+
+def test_starts_that_are_done_aside_share_what_containers_leave(cell):
+    run = cell.run([cell.job("a", tasks=5, cpu=0.0, run_s=10.0)], starting(cell.hosts(cores=1), ASIDE))
+
+    # A core and a quarter, for five.
+    assert times(run, Event.STARTED) == pytest.approx([1.0 + 5 / 1.25])
+
+
+def test_a_start_that_is_done_aside_is_never_faster_than_one_core(cell):
+    run = cell.run([cell.job("a", cpu=0.0, run_s=10.0)], starting(cell.hosts(cores=8), ASIDE))
+
+    assert times(run, Event.STARTED) == pytest.approx([1.0 + 1.0])
+
+
+def test_starts_that_are_done_aside_go_on_faster_once_others_have_left(cell):
+    jobs = [cell.job("busy", run_s=3.0, cpu=1.0), cell.job("late", at=1.0, run_s=1.0, cpu=0.0)]
+    run = cell.run(jobs, starting(cell.hosts(cores=1), ASIDE))
+
+    # The first is started by 2 s and computes until 5 s; of the other's core-second (5 - 2) / 4 are done by then.
+    assert times(run, Event.STARTED, "busy") == pytest.approx([2.0])
+    assert times(run, Event.STARTED, "late") == pytest.approx([5.0 + 0.25])
+
+
+@pytest.mark.parametrize("at_s", [1.5, 2.5])
+def test_who_loses_its_host_during_a_start_aside_starts_again_elsewhere(cell, at_s):
+    machines = starting(cell.hosts(n=2, events=[HostEvent(at_s, 0, False)]), replace(ASIDE, start_cpu_s=3.0))
+    run = cell.run([cell.job("a", tasks=2, cpu=0.5)], machines)
+
+    assert run.metrics["tasks_killed"] == run.metrics["tasks_finished"] == 2
+    assert {host for row in run.of(Event.STARTED) for host in row.where[0].tolist()} == {1}
+
+
+@pytest.mark.parametrize("cost", [StartCost(0.5, 0.3), StartCost(0.2, 0.3, 0.2)])
+@pytest.mark.parametrize(("at_once", "neighbours"), [(1, 0), (4, 0), (1, 1), (1, 3)])
+def test_a_calibration_takes_starts_for_what_they_are_here(cell, cost, at_once, neighbours):
+    machines = starting(cell.hosts(cores=1), Profile(**cost._asdict()))
+    jobs = [cell.job(f"busy {n}", run_s=1000.0) for n in range(neighbours)]
+    jobs.append(cell.job("late", at=100.0, tasks=at_once, cpu=0.0))
+    # All have the weight of a core, whatever they ask for.
+    run = cell.run(jobs, machines, interplay=Interplay(Unmanaged(per="container")))
+
+    launched, began = times(run, Event.LAUNCHED, "late"), times(run, Event.STARTED, "late")
+    assert began[0] - launched[0] == pytest.approx(cost.of(StartTime(at_once, neighbours, 0.0), 1.0))
+
+
+@pytest.mark.parametrize(("share", "writers"), [(1.0, 2), (0.5, 3), (5.0, 1)])
+def test_a_start_waits_for_those_who_keep_the_disk_busy(cell, share, writers):
+    disk = disk_named("10MB:2441")  # no base: device time is bytes / 10 MB
+    jobs = [cell.job("busy", tasks=writers, run_s=100.0, cpu=0.0, disk_write_bps=share * 1e7)]
+    jobs.append(cell.job("late", at=50.0, run_s=1.0))
+    run = cell.run(jobs, starting(cell.hosts(disk=disk), Profile(0.5, start_disk_s=0.25)))
+
+    launched, began = times(run, Event.LAUNCHED, "late"), times(run, Event.STARTED, "late")
+    assert began[0] - launched[0] == pytest.approx(0.5 + 0.25 * writers * min(share, 1.0), rel=1e-3)
