@@ -60,7 +60,7 @@ validate: $(READY)
 	$(BIN)/towtank testbed down --name validate; \
 	$(BIN)/towtank testbed up 3 --name validate --subnet 96 --cpus 0.6 --slow-disk 10:500 --inventory $(SEA)/three.toml; \
 	$(BIN)/towtank validate --on docker:$(SEA)/three.toml --yes --trace generated:cpu-io-small \
-		--architecture shared-state --schedulers batch=4 --t-job 4s --conflict coarse --policy binpack --out $(SEA)/conflicts
+		--architecture shared-state --schedulers batch=4 --t-job 2s --policy binpack --out $(SEA)/conflicts
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .hypothesis .benchmarks

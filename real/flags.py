@@ -67,6 +67,11 @@ def cpu_flags(isolation: Isolation, request_milli: int, cores: float, sensitive:
     return flags
 
 
+def memory_limit(memory_bytes: int) -> int:
+    """Give the limit of memory of a container that asks for so much, in bytes."""
+    return max(memory_bytes, LEAST_MEMORY_BYTES)
+
+
 def created(
     client: docker.APIClient,
     image: str,
@@ -104,7 +109,7 @@ def created(
         write only once a device was limited for one of them; the limit here is more than any device can do.
     """
     unlimited = [{"Path": counted, "Rate": MOST_BPS}] if counted else None
-    limit = max(memory_bytes, LEAST_MEMORY_BYTES)
+    limit = memory_limit(memory_bytes)
     host = client.create_host_config(
         **cpu,
         mem_limit=limit,

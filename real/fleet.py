@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
+from threading import Lock
+from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from policies.arrays import FloatArray, IntArray
 from policies.log import Event, Levels
-from policies.requests import RESOURCES, Demand
+from policies.requests import RESOURCES, Demand, Resources
 from policies.sharing import Isolation, device_micro
 from policies.sharing.isolation import Shares
 from real import flags
 from real.clock import WallClock
-from real.engine import WORK_S, EngineError, connect
-from real.host import DockerHost, Ended, Listed
+from real.engine import EngineError, connect
+from real.host import DockerHost, Ended, Limits, Listed
 from real.labels import Ours
 from real.load import command, image, report
 from real.survey import Surveyed
 from real.use import Counters, UseStreams
 from traces.replay import Replay
 from traces.replay.containers import Running
-from traces.trace import OPEN_ENDED, Phase
+from traces.trace import OPEN_ENDED, Behaviour, Phase
 from traces.units import MILLI
 
 #: How often what hosts use is looked at, in seconds: Engines tell it once a second.
 LOOK_S = 1.0
+#: How often every Engine is asked what it has of this run, in seconds: a stream of events can fall silent unnoticed.
+RECONCILE_S = 30.0
 #: What is measured of a host beyond what is allocated.
 MEASURED = ("cpu", "disk", "memory")
 
 #: How often a container whose start came to nothing is started again on its host before it counts as failed.
 LAUNCHES = 3
+
+#: How long calls that are under way when a run ends may take to come to their end, in seconds.
+PATIENCE_S = 5.0
 
 #: Exit codes of containers that ended with their Engine: ended by it, killed, or nobody knows.
 WITH_ITS_ENGINE = (143, 137, 255)
@@ -61,12 +68,19 @@ class Rules:
         How often a container that failed is submitted again.
     lost_after_s : float
         After how many seconds without an answer about a container, or from its whole host, the run goes on without it.
+    limits : Limits
+        How long a host may take for what it is asked.
+    command : callable
+        Says what a container is told to do, given what it uses, what it asks for, how long it runs and how fast cores
+        are: `real.load.command.run`.
     """
 
     isolation: Isolation = field(default_factory=Shares)
     network: str = "none"
     restarts: int = 3
     lost_after_s: float = 120.0
+    limits: Limits = field(default_factory=Limits)
+    command: Callable[[Behaviour, Resources, float, float], list[str]] = command.run
 
 
 class Berth:
@@ -80,27 +94,50 @@ class Berth:
         Where it is.
     name : str
         What its Engine calls it.
-    asked : mapping
-        What its Engine was asked for of the CPU.
+    asked, config : mapping
+        What its Engine was asked for of the CPU, and in all.
     launches : int
         How often it was launched.
     launching, ending : bool
         Whether its Engine was asked to launch it, or how it ended, and has not answered yet.
+    may_run : bool
+        Whether its Engine was asked to start it, so that it may run whatever the answer is.
+    died : bool
+        Whether it ended before the answer to its launch was heard.
     began, ended : bool
         Whether it ran, and whether we have done with it.
+    known_s : float
+        When it was launched, or last heard of: what was asked before tells nothing of it.
     unsure_since_s : float
         Since when nobody knows how it is; ``inf`` while that is known.
     """
 
     __slots__ = (
-        "asked", "began", "ended", "ending", "host", "launches", "launching", "name", "running", "unsure_since_s"
+        "asked", "began", "config", "died", "ended", "ending", "host", "known_s", "launches", "launching", "may_run",
+        "name", "running", "unsure_since_s",
     )  # fmt: skip
+
+    #: Held to decide whether a container is started, which a worker does, or started elsewhere.
+    _deciding = Lock()
 
     def __init__(self, running: Running, host: DockerHost, name: str) -> None:
         self.running, self.host, self.name = running, host, name
-        self.launching = self.began = self.ending = self.ended = False
-        self.launches, self.unsure_since_s = 0, inf
+        self.launching = self.may_run = self.died = self.began = self.ending = self.ended = False
+        self.launches, self.known_s, self.unsure_since_s = 0, 0.0, inf
         self.asked: Mapping[str, int] = {}
+        self.config: Mapping[str, Any] = {}
+
+    def may_start(self) -> bool:
+        """Say whether it is still wanted here; if so, it may run from now on. From any thread."""
+        with self._deciding:
+            self.may_run = self.may_run or not self.ended
+            return not self.ended
+
+    def take_back(self) -> bool:
+        """Say whether it is certain that it does not run and will not, so that it may be started elsewhere."""
+        with self._deciding:
+            self.ended = self.ended or not self.may_run
+            return not self.may_run
 
 
 class Fleet:
@@ -126,9 +163,12 @@ class Fleet:
 
     Notes
     -----
-    A host that answers no longer gets nothing new, and what was placed there keeps its room: it may still run. When the
-    host is back, its Engine is asked what became of every container. Containers are started elsewhere only once it is
-    certain that they run no longer: their Engine says so, or the host's fence does.
+    A host that answers no longer gets nothing new, and what was started there keeps its room: it may still run. When
+    the host is back, its Engine is asked what became of every container. Containers are started elsewhere only once it
+    is certain that they do not run: their Engine says so, the host's fence does, or we never asked to start them.
+
+    A ping is no sign of health, since a host whose disk hangs answers it. Where a container could not be made in time
+    it is tried out whether one can before anything new goes there.
     """
 
     starts_at_once = False
@@ -138,8 +178,14 @@ class Fleet:
     ) -> None:
         self._clock, self._replay, self._rules, self._ours = clock, replay, rules, ours
         self._surveyed = surveyed
-        self._hosts = [DockerHost(number, one.entry, clock, ours, self) for number, one in enumerate(surveyed)]
-        self._streams = [UseStreams(connect(one.entry, WORK_S)) for one in surveyed]
+        limits = rules.limits
+        self._hosts = [DockerHost(number, one.entry, clock, ours, self, limits) for number, one in enumerate(surveyed)]
+        self._streams = [UseStreams(connect(one.entry, limits.work_s)) for one in surveyed]
+        self._sizes = [one.capacity for one in surveyed]
+        self._down_since: dict[int, float] = {}  # hosts that get nothing new
+        self._trials: dict[int, Berth] = {}  # what is made on hosts only to see whether they can
+        self._fencing: set[int] = set()
+        self._asked_size: dict[int, bool] = {}  # who was asked what others hold, and whether that has changed since
         self._berths: dict[str, Berth] = {}
         self._of: dict[Running, Berth] = {}
         self._serial = 0
@@ -151,7 +197,7 @@ class Fleet:
         self._levels: tuple[float, ...] = (0.0,) * (3 * len(self.names))
         self._spent: list[dict[str, Counters]] = [{} for _ in surveyed]
         self._sums = np.zeros_like(self._used)  # amounts since use was last measured for those who decide
-        self._looked_s = self._measured_s = 0.0
+        self._looked_s = self._measured_s = self._reconciled_s = 0.0
         self._notes: list[str] = []
         self._said: Counter[str] = Counter()
 
@@ -164,11 +210,18 @@ class Fleet:
         self._clock.process(self._look())
 
     def end(self) -> None:
-        """Listen no longer."""
+        """Listen no longer, and let what is under way come to its end: nothing is begun any more."""
         for host in self._hosts:
             host.end()
         for streams in self._streams:
             streams.close()
+        until_s = monotonic() + PATIENCE_S
+        self._notes += [
+            f"host {host.name}: it was still busy with a container when the run ended; if it leaves one there, "
+            f"towtank hosts clean INVENTORY --run {self._ours.run} removes it"
+            for host in self._hosts
+            if not host.join(until_s)
+        ]
 
     def noted(self) -> list[str]:
         """Say what a reader of the results must know, one line each."""
@@ -200,6 +253,7 @@ class Fleet:
         self._berths[berth.name] = self._of[running] = berth
         if running.run_s != OPEN_ENDED:
             self.will_end += 1
+        self._describe(berth)
         self._launch(berth)
 
     def cut(self, running: Running, left: int) -> None:
@@ -207,7 +261,7 @@ class Fleet:
         berth = self._of.get(running)
         if berth is not None and not berth.ended:
             self._gone(berth)
-            if berth.host.up:  # when it is back it is asked what it has, and what nobody knows is removed
+            if berth.host.up:  # when it is back it is asked what it has, and what is of no use is removed
                 berth.host.remove(berth.name)
 
     def on(self, host: int, running: Iterable[Running]) -> list[Running]:
@@ -247,53 +301,81 @@ class Fleet:
 
     # -- launching ------------------------------------------------------------------------------------------
 
-    def _launch(self, berth: Berth) -> None:
+    def _describe(self, berth: Berth) -> None:
+        """Say what its Engine is to be asked for."""
         running, host = berth.running, berth.host
         job, task = running.job, running.task
         one = self._surveyed[host.number]
         cores = max((phase.demand.cpu_cores for phase in self._phases(running)), default=0.0)
         berth.asked = flags.cpu_flags(self._rules.isolation, task.need.cpu_milli, cores, job.workload != "batch")
-        config = flags.created(
+        berth.config = flags.created(
             one.client,
             image.tag(),
-            command.run(running.behaviour, task.need, running.run_s, one.entry.profile.units_per_s),
-            flags.labels_of(self._ours, job, task, self._serial, self._replay.failures(job) + 1),
+            self._rules.command(running.behaviour, task.need, running.run_s, one.entry.profile.units_per_s),
+            flags.labels_of(self._ours, job, task, self._serial, self._replay.failures(job)),
             berth.asked,
             task.need.memory_bytes,
             command.threads(running.behaviour, task.need),
             one.scratch,
             self._rules.network,
         )
+
+    def _launch(self, berth: Berth) -> None:
         berth.launching = True
         berth.launches += 1
-        host.launch(berth.name, config, partial(self._launched, berth))
+        berth.known_s = self._clock.now
+        berth.host.launch(berth.name, berth.config, berth.may_start, partial(self._launched, berth))
 
-    def _launched(self, berth: Berth, answer: str | EngineError) -> None:
+    def _launched(self, berth: Berth, answer: EngineError | None) -> None:
         berth.launching = False
+        berth.known_s = self._clock.now
         if berth.ended:
-            # It was given up meanwhile.
-            if not isinstance(answer, EngineError):
-                berth.host.remove(berth.name)
-            return
-        if not isinstance(answer, EngineError):
+            self._launched_in_vain(berth, answer)
+        elif answer is None:
             self._began(berth)
+            if berth.died:
+                self._look_at_end(berth, with_engine=False)
+        elif answer.answered:
+            self._make_sure(berth, str(answer))
+        else:
+            self._distrust(berth.host)
+            if berth.take_back():
+                # At the most it is made, and nobody will start it.
+                self._failed(berth, Event.KILLED)
+                self._try_out(berth)
+            else:
+                # Nobody knows whether it was started, nor whether it will be.
+                self._unsure(berth)
+                self._ask_what_became(berth.host)
+
+    def _launched_in_vain(self, berth: Berth, answer: EngineError | None) -> None:
+        """Hear what came of the launch of a container that was given up meanwhile, or that was only to be tried."""
+        host = berth.host
+        answered = answer is None or answer.answered
+        if answered:
+            host.remove(berth.name)
+        if self._trials.get(host.number) is not berth:
             return
-        if not answer.answered:
-            # Nobody knows whether it was started, nor whether it will be; until then, nothing new goes there.
-            self._unsure(berth)
-            if self._is_alive(berth.host):
-                self._replay.set_host(berth.host.number, alive=False)
-            self._ask_what_became(berth.host)
-            return
-        self._note(f"{answer}")
-        berth.host.remove(berth.name)
-        self._failed(berth, Event.FAILED)
+        del self._trials[host.number]
+        if answered:
+            self._use_again(host)
+        elif host.up:
+            self._later(partial(self._try_out, berth))
+
+    def _try_out(self, berth: Berth) -> None:
+        """See whether a host that was too slow can make a container by now: one that is not wanted any more."""
+        host = berth.host
+        if host.up and host.number not in self._trials:
+            self._trials[host.number] = berth
+            host.launch(berth.name, berth.config, berth.may_start, partial(self._launched, berth))
 
     def _began(self, berth: Berth) -> None:
-        if not (berth.began or berth.ended):
+        if berth.ended:
+            return
+        if not berth.began:
             berth.began = True
             self._replay.began(berth.running)
-        berth.unsure_since_s = inf
+        berth.known_s, berth.unsure_since_s = self._clock.now, inf
         self._use_again(berth.host)
 
     # -- ends -----------------------------------------------------------------------------------------------
@@ -302,11 +384,15 @@ class Fleet:
         """Hear that a container of this run started or ended."""
         berth = self._berths.get(name)
         if berth is None:
-            return  # one that was given up
-        if action == "start":
+            if action == "start":  # one that was given up, by a call that nobody waited for any longer
+                host.remove(name)
+        elif action == "start":
             self._began(berth)
         elif action == "die":
-            self._look_at_end(berth, with_engine=False)
+            if berth.launching:
+                berth.died = True  # or it would not start, as the answer will say
+            else:
+                self._look_at_end(berth, with_engine=False)
 
     def _look_at_end(self, berth: Berth, *, with_engine: bool) -> None:
         if not berth.ending:
@@ -322,7 +408,7 @@ class Fleet:
                 self._failed(berth, Event.KILLED)  # somebody removed it
             else:
                 self._unsure(berth)
-                self._ask_what_became(berth.host)
+                self._retry(berth.host)
             return
         self._began(berth)
         told = report.parse(answer.output)
@@ -333,8 +419,8 @@ class Fleet:
         if answer.exit_code == 0:
             self._gone(berth)
             self._replay.finished(berth.running, self._alone_s(berth))
-        elif answer.exit_code == 137 and answer.out_of_memory:
-            # Under version 1 the flag alone may be somebody else's.
+        elif answer.exit_code == 137 and (answer.out_of_memory or self._is_greedy(berth.running)):
+            # Under version 1 the flag alone may be somebody else's, and it is missed of who ends right after the start.
             self._failed(berth, Event.OUT_OF_MEMORY)
         elif with_engine and answer.exit_code in WITH_ITS_ENGINE:
             self._failed(berth, Event.KILLED)
@@ -350,6 +436,7 @@ class Fleet:
 
     def _gone(self, berth: Berth) -> None:
         """Take note that a container is there no longer, or at least none of ours."""
+        berth.take_back()
         berth.ended = True
         del self._berths[berth.name], self._of[berth.running]
         self._streams[berth.host.number].forget(berth.name)
@@ -378,6 +465,10 @@ class Fleet:
         need = running.task.need
         return running.behaviour or (Phase(1.0, Demand(need.cpu_milli / MILLI, float(need.memory_bytes))),)
 
+    def _is_greedy(self, running: Running) -> bool:
+        limit_bytes = flags.memory_limit(running.task.need.memory_bytes)
+        return any(phase.demand.memory_bytes > limit_bytes for phase in self._phases(running))
+
     def _alone_s(self, berth: Berth) -> float:
         """Say how long a container takes with its host to itself: a host may be smaller than what it would use."""
         one = self._surveyed[berth.host.number]
@@ -399,18 +490,40 @@ class Fleet:
     def went_down(self, host: DockerHost, why: str) -> None:
         """Hear that a host answers no longer: nothing new goes there, and what is there may still run."""
         self._notes.append(f"at {self._clock.now:.1f} s {why}")
-        self._replay.set_host(host.number, alive=False)
-        for running in self.on(host.number, ()):
-            self._unsure(self._of[running])
-        if host.entry.fence:
+        self._distrust(host)
+        self._trials.pop(host.number, None)
+        for berth in self._at(host):
+            if berth.take_back():
+                self._failed(berth, Event.KILLED)
+            else:
+                self._unsure(berth)
+        if host.entry.fence and host.number not in self._fencing:
+            self._fencing.add(host.number)
             host.fence(partial(self._fenced, host))
 
     def _fenced(self, host: DockerHost, failure: str) -> None:
+        self._fencing.discard(host.number)
         if failure:
             self._notes.append(f"at {self._clock.now:.1f} s host {host.name} could not be fenced: {failure}")
         else:
             self._notes.append(f"at {self._clock.now:.1f} s host {host.name} was fenced")
             self._replay.lose(host.number)
+        if host.up:
+            self._ask_what_became(host)
+
+    def _at(self, host: DockerHost) -> list[Berth]:
+        return [berth for berth in self._berths.values() if berth.host is host]
+
+    def _distrust(self, host: DockerHost) -> None:
+        """Let nothing new go to a host."""
+        if self._is_alive(host):
+            self._down_since[host.number] = self._clock.now
+            self._replay.set_host(host.number, alive=False)
+
+    @property
+    def awaits_hosts(self) -> bool:
+        """Whether a host may come back that failed not so long ago."""
+        return any(self._clock.now - since_s <= self._rules.lost_after_s for since_s in self._down_since.values())
 
     def _unsure(self, berth: Berth) -> None:
         berth.unsure_since_s = min(berth.unsure_since_s, self._clock.now)
@@ -418,32 +531,42 @@ class Fleet:
     def _give_up(self) -> None:
         """Go on without containers of which nobody knew anything for too long."""
         limit_s = self._rules.lost_after_s
-        too_long = [b for b in self._berths.values() if self._clock.now - b.unsure_since_s > limit_s]
+        too_long = [
+            berth
+            for berth in self._berths.values()
+            if self._clock.now - berth.unsure_since_s > limit_s and berth.host.number not in self._fencing
+        ]
         for berth in too_long:
             self._note(
                 f"host {berth.host.name}: what became of a container nobody knew for {limit_s:g} s; it was given up, "
                 "and started nowhere else"
             )
             self._failed(berth, Event.KILLED, comes_again=False)
+            self._try_out(berth)
 
     def _is_alive(self, host: DockerHost) -> bool:
         return bool(self._replay.snapshot().alive[host.number])
 
     def _use_again(self, host: DockerHost) -> None:
         """Let a host have new containers, if it answers and starts what it has."""
-        if host.up and not self._is_alive(host):
-            mine = [berth for berth in self._berths.values() if berth.host is host]
-            if not any(berth.unsure_since_s < inf for berth in mine):
-                self._replay.set_host(host.number, alive=True)
+        number = host.number
+        if not host.up or self._is_alive(host) or number in self._trials or number in self._fencing:
+            return
+        if all(berth.unsure_since_s == inf for berth in self._at(host)):
+            self._down_since.pop(number, None)
+            self._replay.set_host(number, alive=True, capacity=self._sizes[number])
 
     def came_back(self, host: DockerHost) -> None:
         """Hear that a host answers again, and find out what became of its containers."""
         self._ask_what_became(host)
+        # An Engine tells of an end a few milliseconds before its lists know of it: whoever came between heard neither.
+        self._retry(host)
+        self.others_changed(host)
 
     def _ask_what_became(self, host: DockerHost) -> None:
-        host.list(partial(self._reconcile, host))
+        host.list(partial(self._reconcile, host, self._clock.now))
 
-    def _reconcile(self, host: DockerHost, answer: list[Listed] | EngineError) -> None:
+    def _reconcile(self, host: DockerHost, asked_s: float, answer: list[Listed] | EngineError) -> None:
         """Hold what an Engine has of this run against what we know."""
         if isinstance(answer, EngineError):
             self._retry(host)
@@ -452,15 +575,20 @@ class Fleet:
         for name, one in there.items():
             if name not in self._berths and one.state not in ("removing", "dead"):
                 host.remove(name)  # an attempt that was given up
-        for berth in [berth for berth in self._berths.values() if berth.host is host]:
-            found = there.get(berth.name)
-            if found is not None and found.state in ("exited", "dead"):
+        for berth in self._at(host):
+            state = there[berth.name].state if berth.name in there else ""
+            if berth.launching or berth.known_s > asked_s:
+                continue  # its own answer tells, or has told, what is newer
+            if state in ("exited", "dead"):
                 self._look_at_end(berth, with_engine=True)
-            elif found is not None and found.state != "created":
+            elif state == "removing":
+                self._unsure(berth)
+                self._retry(host)
+            elif state not in ("", "created"):
                 self._began(berth)
             elif berth.began:
                 self._failed(berth, Event.KILLED)
-            elif not berth.launching:
+            else:
                 self._launch_again(berth)
         self._use_again(host)
 
@@ -468,38 +596,62 @@ class Fleet:
         if berth.launches < LAUNCHES:
             self._launch(berth)
             return
-        # It may still be started by a call that was given up, so that it is removed before it is started elsewhere.
-        berth.launching = True
-        berth.host.remove(berth.name, partial(self._removed, berth))
+        self._make_sure(
+            berth, f"host {berth.host.name}: a container did not start though that was tried {LAUNCHES} times"
+        )
 
-    def _removed(self, berth: Berth, answer: EngineError | None) -> None:
+    def _make_sure(self, berth: Berth, why: str) -> None:
+        """Remove a container that would not start: a call that was given up may still start it."""
+        if berth.take_back():
+            berth.host.remove(berth.name)
+            self._note(why)
+            self._failed(berth, Event.FAILED)
+            return
+        berth.launching = True
+        berth.host.remove(berth.name, partial(self._removed, berth, why))
+
+    def _removed(self, berth: Berth, why: str, answer: EngineError | None) -> None:
         berth.launching = False
+        berth.known_s = self._clock.now
         if berth.ended:
             return
-        if isinstance(answer, EngineError) and answer.status != 404:
+        # What is not there, or somebody else's, is none of ours that could run.
+        if answer is not None and answer.status not in (404, 409):
+            self._unsure(berth)
             self._retry(berth.host)
             return
-        self._note(f"host {berth.host.name}: a container did not start though that was tried {LAUNCHES} times")
+        self._note(why)
         self._failed(berth, Event.FAILED)
 
     def _retry(self, host: DockerHost) -> None:
         """Ask again a little later what became of the containers of a host, unless it is down: it may come back."""
 
-        def again() -> Any:
-            yield self._clock.timeout(LOOK_S)
+        def again() -> None:
             if host.up:
                 self._ask_what_became(host)
 
-        self._clock.process(again())
+        self._later(again)
+
+    def _later(self, call: Callable[[], None]) -> None:
+        self._clock.timeout(LOOK_S).callbacks.append(lambda _: call())
 
     def others_changed(self, host: DockerHost) -> None:
         """Hear that containers of others came or went: what they hold is not ours to give."""
-        one = self._surveyed[host.number]
-        host.ask(one.capacity_now, partial(self._resized, host))
+        if host.number in self._asked_size:
+            # An Engine takes a second or two to answer, and may have many that come and go.
+            self._asked_size[host.number] = True
+            return
+        self._asked_size[host.number] = False
+        host.ask(self._surveyed[host.number].capacity_now, partial(self._resized, host))
 
     def _resized(self, host: DockerHost, answer: tuple[int, ...] | EngineError) -> None:
-        if not isinstance(answer, EngineError) and host.up:
-            self._replay.set_host(host.number, alive=True, capacity=answer)
+        changed_since = self._asked_size.pop(host.number)
+        if not isinstance(answer, EngineError) and answer != self._sizes[host.number]:
+            self._sizes[host.number] = answer
+            if self._is_alive(host):
+                self._replay.set_host(host.number, alive=True, capacity=answer)
+        if changed_since:
+            self.others_changed(host)
 
     # -- looking ----------------------------------------------------------------------------------------------
 
@@ -518,6 +670,11 @@ class Fleet:
             self._levels = _spread(self._used, capacity)
             self._replay.use_changed(-1)
             self._give_up()
+            if now - self._reconciled_s >= RECONCILE_S:
+                self._reconciled_s = now
+                for host in self._hosts:
+                    if host.up:
+                        self._ask_what_became(host)
 
     def _rates(self, number: int, now: Mapping[str, Counters]) -> list[float]:
         """Give what a host uses, in the units of the books, from what each container has used up to now."""

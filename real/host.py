@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -13,7 +14,7 @@ import docker
 
 from real.clock import WallClock
 from real.engine import ANSWER_S, WORK_S, EngineError, connect, explained
-from real.labels import Ours, is_ours
+from real.labels import Ours
 from real.workers import Workers
 from traces.inventory import HostEntry
 
@@ -21,12 +22,32 @@ T = TypeVar("T")
 
 #: Containers that are started at once on one host: more only make each start slower (about 0.3 CPU-seconds each).
 STARTS_AT_ONCE = 4
-#: How often a host is asked whether it is there, and how long it has to answer, in seconds.
-HEARTBEAT_S, PING_S = 1.0, 2.0
-#: Pings in a row without an answer after which a host counts as down.
-MISSED_PINGS = 3
-#: How long a fence may take, in seconds.
-FENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a host may take before it is taken to have failed.
+
+    Attributes
+    ----------
+    answer_s : float
+        To answer what needs no work, in seconds.
+    work_s : float
+        To make, start or remove a container, in seconds.
+    heartbeat_s, ping_s : float
+        How often it is asked whether it is there, and how long it has to answer that, in seconds.
+    missed_pings : int
+        Pings in a row without an answer after which it counts as down.
+    fence_s : float
+        How long its fence may take, in seconds.
+    """
+
+    answer_s: float = ANSWER_S
+    work_s: float = WORK_S
+    heartbeat_s: float = 1.0
+    ping_s: float = 2.0
+    missed_pings: int = 3
+    fence_s: float = 60.0
 
 
 class Listener(Protocol):
@@ -73,7 +94,6 @@ class Ended(NamedTuple):
 class Listed(NamedTuple):
     """A container of the run as an Engine lists it."""
 
-    id: str
     name: str
     state: str  # created, running, exited, …
 
@@ -93,53 +113,80 @@ class DockerHost:
         What of the containers there belongs to this run.
     listener : Listener
         Who hears what happens.
+    limits : Limits
+        How long it may take.
     """
 
-    def __init__(self, number: int, entry: HostEntry, clock: WallClock, ours: Ours, listener: Listener) -> None:
+    def __init__(
+        self, number: int, entry: HostEntry, clock: WallClock, ours: Ours, listener: Listener, limits: Limits
+    ) -> None:
         self.number, self.entry, self.ours = number, entry, ours
         self.name = entry.name
         #: Whether it answers. What is asked of a host that is down waits for its time limit, in its own threads.
         self.up = True
-        self._clock, self._listener = clock, listener
+        self._clock, self._listener, self._limits = clock, listener, limits
         self._starting = Workers(f"{entry.name}/start", STARTS_AT_ONCE)
         self._answering = Workers(f"{entry.name}/answer", 2)
-        self._quick = connect(entry, ANSWER_S)
-        self._slow = connect(entry, WORK_S)
+        self._quick = connect(entry, limits.answer_s)
+        self._slow = connect(entry, limits.work_s)
         self._over = threading.Event()
+        self._ear: object = None  # the thread that may speak for the Engine's events
         self._stream: Any = None
 
     # -- asking ---------------------------------------------------------------------------------------------
 
-    def launch(self, name: str, config: Mapping[str, Any], then: Callable[[str | EngineError], None]) -> None:
-        """Have a container made and started; `then` is told its id, or why not."""
+    def launch(
+        self,
+        name: str,
+        config: Mapping[str, Any],
+        may_start: Callable[[], bool],
+        then: Callable[[EngineError | None], None],
+    ) -> None:
+        """Have a container made and started.
 
-        def work() -> str:
-            return self._launch(name, config)
+        Parameters
+        ----------
+        name : str
+            What the Engine calls it.
+        config : mapping
+            What it is (`real.flags.created`).
+        may_start : callable
+            Asked in another thread once the container is made: from then on it may run, whatever comes of the call.
+        then : callable
+            Told why it does not run, or None.
+        """
+        self._ask(self._starting, lambda: self._launch(name, config, may_start), then)
 
-        self._ask(self._starting, work, then)
-
-    def _launch(self, name: str, config: Mapping[str, Any]) -> str:
+    def _launch(self, name: str, config: Mapping[str, Any], may_start: Callable[[], bool]) -> None:
         # A call that was given up may have been carried out, or will be: names are unique, so there is never a second.
-        client, until_s = self._slow, monotonic() + WORK_S
+        client, until_s = self._slow, monotonic() + self._limits.work_s
         while True:
+            if self._over.is_set():
+                raise EngineError(self.name, "the run is over")
             with suppress_status(409):
                 client.create_container_from_config(config, name)
             with suppress_status(404):
                 there = client.inspect_container(name)
                 break
             if monotonic() > until_s:
-                raise EngineError(self.name, f"it has been making a container for {WORK_S:g} s")
+                raise EngineError(self.name, f"it has been making a container for {self._limits.work_s:g} s")
             sleep(0.5)  # a call that was given up still makes it
-        if there["State"]["Status"] == "created":
-            client.start(name)
-        return str(there["Id"])
+        self._refuse_others(there)
+        if there["State"]["Status"] == "created" and may_start() and not self._over.is_set():
+            client.start(there["Id"])
+
+    def _refuse_others(self, there: Mapping[str, Any]) -> None:
+        if not self.ours.labels().items() <= (there["Config"]["Labels"] or {}).items():
+            raise EngineError(self.name, f"container {there['Name'].lstrip('/')} is there, and not of this run", 409)
 
     def look_at_end(self, name: str, then: Callable[[Ended | EngineError], None]) -> None:
         """Have it found out how a container ended, and then remove it."""
 
         def work() -> Ended:
-            state = self._quick.inspect_container(name)["State"]
-            return Ended(int(state["ExitCode"]), bool(state["OOMKilled"]), state["Error"], self._quick.logs(name))
+            state, output = self._quick.inspect_container(name)["State"], b""
+            with suppress(docker.errors.APIError):  # how it ended is known also where its output is lost
+                output = self._quick.logs(name)
+            return Ended(int(state["ExitCode"]), bool(state["OOMKilled"]), state["Error"], output)
 
         def after(answer: Ended | EngineError) -> None:
             if not isinstance(answer, EngineError):
@@ -154,15 +201,20 @@ class DockerHost:
 
     def remove(self, name: str, then: Callable[[EngineError | None], None] = lambda answer: None) -> None:
         """Have a container of this run ended, if it runs, and removed; what cannot be done now is done at the end."""
-        self._ask(self._answering, lambda: self._slow.remove_container(name, force=True), then)
+        self._ask(self._answering, lambda: self._remove(name), then)
+
+    def _remove(self, name: str) -> None:
+        there = self._slow.inspect_container(name)
+        self._refuse_others(there)
+        self._slow.remove_container(there["Id"], force=True)
 
     def fence(self, then: Callable[[str], None]) -> None:
         """Have it made sure that nothing runs on the host any more; `then` is told why it is not, or an empty text."""
 
         def run() -> None:
-            command = self.entry.fence
+            command, limit_s = self.entry.fence, self._limits.fence_s
             try:
-                done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=FENCE_S)
+                done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=limit_s)
             except (OSError, subprocess.TimeoutExpired) as error:
                 self._clock.tell(then, " ".join(str(error).split()))
                 return
@@ -196,11 +248,15 @@ class DockerHost:
         threading.Thread(target=self._watch, name=f"{self.name}/pulse", daemon=True).start()
 
     def end(self) -> None:
-        """Listen no longer."""
+        """Listen no longer, and begin nothing more."""
         self._over.set()
         self._close_stream()
         self._starting.end()
         self._answering.end()
+
+    def join(self, until_s: float) -> bool:
+        """Wait for calls under way until ``time.monotonic()`` is so late, and say whether they have come to an end."""
+        return self._starting.join(until_s) and self._answering.join(until_s)
 
     def _watch(self) -> None:
         """Ask again and again whether the host is there: a stream of events can fall silent for ever."""
@@ -209,21 +265,18 @@ class DockerHost:
             began_s = monotonic()
             try:
                 if pulse is None:
-                    pulse = connect(self.entry, PING_S)
+                    pulse = connect(self.entry, self._limits.ping_s)
                 pulse.ping()
             except Exception as error:
                 pulse = None  # what hangs on a connection stays there
                 missed += 1
-                if self.up and missed >= MISSED_PINGS:
+                if self.up and missed >= self._limits.missed_pings:
                     self._tell_down(str(explained(self.name, error)))
             else:
-                missed = 0
-                if not self.up:
-                    self.up = True
-                    self._clock.tell(self._listener.came_back, self)
-                if self._stream is None:
+                missed, self.up = 0, True
+                if self._ear is None:
                     self._listen()
-            self._over.wait(max(HEARTBEAT_S - (monotonic() - began_s), 0.0))
+            self._over.wait(max(self._limits.heartbeat_s - (monotonic() - began_s), 0.0))
 
     def _tell_down(self, why: str) -> None:
         self.up = False
@@ -231,22 +284,25 @@ class DockerHost:
         self._clock.tell(self._listener.went_down, self, why)
 
     def _listen(self) -> None:
-        """Read the Engine's events in a thread of its own, from now on."""
-        try:
-            # The library sets no time limit on events, whatever the client's.
-            self._stream = stream = connect(self.entry, ANSWER_S).events(decode=True, filters={"type": "container"})
-        except Exception:
-            return  # the next beat tries again
-        threading.Thread(target=self._read, args=(stream,), name=f"{self.name}/events", daemon=True).start()
-        # Between the last stream and this one, nobody listened.
-        self._clock.tell(self._listener.came_back, self)
+        """Hear the Engine's events in a thread of its own, from now on."""
+        self._ear = ear = object()
+        threading.Thread(target=self._hear, args=(ear,), name=f"{self.name}/events", daemon=True).start()
 
-    def _read(self, stream: Any) -> None:
+    def _hear(self, ear: object) -> None:
         with suppress(Exception):  # however a stream ends, the heartbeat opens another
+            # The library sets no time limit on events, whatever the client's: an Engine that freezes now keeps us.
+            client = connect(self.entry, self._limits.answer_s)
+            stream = client.events(decode=True, filters={"type": "container"})
+            if self._ear is ear:
+                self._stream = stream
+                # Between the last stream and this one, nobody listened.
+                self._clock.tell(self._listener.came_back, self)
             for event in stream:
+                if self._ear is not ear:
+                    break
                 self._pass_on(event)
-        if self._stream is stream:
-            self._stream = None
+        if self._ear is ear:
+            self._ear = self._stream = None
 
     def _pass_on(self, event: Mapping[str, Any]) -> None:
         action, attributes = event.get("Action", ""), event.get("Actor", {}).get("Attributes", {})
@@ -255,11 +311,11 @@ class DockerHost:
         mine = self.ours.labels().items() <= attributes.items()
         if mine:
             self._clock.tell(self._listener.happened, self, action, attributes.get("name", ""), attributes)
-        elif action != "oom" and not is_ours(attributes):
+        elif action != "oom":
             self._clock.tell(self._listener.others_changed, self)
 
     def _close_stream(self) -> None:
-        stream, self._stream = self._stream, None
+        stream, self._ear, self._stream = self._stream, None, None
         if stream is not None:
             with suppress(Exception):  # over ssh a stream cannot be closed; its thread ends with the process
                 stream.close()
@@ -268,7 +324,7 @@ class DockerHost:
 def listed(client: docker.APIClient, ours: Ours) -> list[Listed]:
     """List containers that are ours, whatever state they are in."""
     return [
-        Listed(entry["Id"], entry["Names"][0].lstrip("/"), entry["State"])
+        Listed(entry["Names"][0].lstrip("/"), entry["State"])
         for entry in client.containers(all=True, filters=ours.filters())
         if entry["Names"]  # one that is being removed has none
     ]

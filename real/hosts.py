@@ -194,9 +194,12 @@ def taken(client: docker.APIClient, containers: Iterable[Mapping[str, Any]]) -> 
     limits, unlimited = {}, []
     for container in containers:
         try:
-            limits[container["Id"]] = limits_of(client.inspect_container(container["Id"]))
+            there = client.inspect_container(container["Id"])
         except docker.errors.NotFound:
             continue
+        if not there["State"]["Running"]:  # it ended a moment ago, and lists do not know yet
+            continue
+        limits[container["Id"]] = limits_of(there)
         if not all(limits[container["Id"]][:2]):
             unlimited.append(container["Id"])
     for container_id, frame in _measured(client, unlimited):
@@ -280,6 +283,26 @@ def _leftover(kind: str, key: str, name: str, labels: Mapping[str, str] | None, 
     return Leftover(kind, key, name, labels[label.OWNER], labels.get(label.RUN, ""), state)
 
 
+def remove_container(client: docker.APIClient, container_id: str) -> None:
+    """Remove a container, whether or not it runs or is there; where that is under way already, see its end.
+
+    Raises
+    ------
+    docker.errors.APIError
+        If the Engine will not.
+    """
+    until_s = time.monotonic() + WORK_S
+    while True:
+        try:
+            client.remove_container(container_id, v=True, force=True)
+        except docker.errors.NotFound:
+            return
+        except docker.errors.APIError as error:
+            if "in progress" not in str(error.explanation) or time.monotonic() > until_s:
+                raise
+            time.sleep(0.1)
+
+
 def remove(entry: HostEntry, found: Iterable[Leftover]) -> list[str]:
     """Remove what `leftovers` found, containers first; give what could not be, one line each.
 
@@ -293,7 +316,7 @@ def remove(entry: HostEntry, found: Iterable[Leftover]) -> list[str]:
         for item in found:
             try:
                 if item.kind == "container":
-                    client.remove_container(item.id, v=True, force=True)
+                    remove_container(client, item.id)
                 elif item.kind == "volume":
                     # Found by its name, which somebody else may have taken meanwhile.
                     if of_a_run(client.inspect_volume(item.id)["Labels"]):

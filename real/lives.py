@@ -226,17 +226,24 @@ def arrivals_of(lives: Sequence[Life], began_s: float) -> tuple[list[Arrival], l
     waited before, no Engine knows. Of our own containers a label says when they were submitted, since their run
     began; it began no later than the least difference between a container's start and that label.
     """
+    # What made a host ready for a run is none of its jobs.
+    lives = [life for life in lives if label.RUN not in life.labels or label.JOB in life.labels]
     began_runs = _runs(lives)
     at_s = {id(life): _submitted_s(life, began_s, began_runs) for life in lives}
     # Names before times, so that containers of a job lie side by side.
     ordered = sorted(lives, key=lambda life: (*life.job(), life.workload(), at_s[id(life)], life.host, life.container))
     arrivals = [
-        _arrival(together, max(0.0, round(at_s[id(together[0])] - began_s, 6)), began_s)
+        (_arrival(together, max(0.0, round(at_s[id(together[0])] - began_s, 6)), began_s), _turn(together))
         for _, of_job in groupby(ordered, key=lambda life: (*life.job(), life.workload()))
         for together in _together(of_job, at_s)
     ]
-    arrivals.sort(key=lambda arrival: arrival.job.submit_s)
-    return arrivals, list(_assumed(lives, began_s))
+    arrivals.sort(key=lambda arrival: (arrival[0].job.submit_s, arrival[1]))
+    return [arrival for arrival, _ in arrivals], list(_assumed(lives, began_s))
+
+
+def _turn(lives: Iterable[Life]) -> float:
+    """Say whose turn it was of those that were submitted at once: ours are numbered as their hosts were decided."""
+    return min(_number(life.labels.get(label.TASK)) or life.started_s for life in lives)
 
 
 def _runs(lives: Iterable[Life]) -> dict[str, float]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from time import monotonic
 from typing import Any, TypeVar
 
 import docker
@@ -15,7 +16,7 @@ from policies.errors import UserError
 from policies.requests import DEVICE_MICRO, RESOURCES, Resources
 from policies.sharing import Disk, device_time, disk_named
 from real.engine import ANSWER_S, WORK_S, EngineError, connect, explained
-from real.hosts import taken
+from real.hosts import remove_container, taken
 from real.labels import Ours, is_ours
 from real.load import command, image, report
 from real.use import Counters
@@ -192,18 +193,22 @@ def prepare(surveyed: Sequence[Surveyed]) -> list[str]:
     return notes
 
 
-def clean_up(surveyed: Sequence[Surveyed], ours: Ours) -> list[str]:
+def clean_up(surveyed: Sequence[Surveyed], ours: Ours, inventory: str = "INVENTORY") -> list[str]:
     """Remove what a run left on its hosts, all at once; give a line for each host where that could not be done."""
 
     def clean(one: Surveyed) -> str:
         try:
+            connect(one.entry).close()  # whoever is not there is not waited for long
             client = connect(one.entry, WORK_S)
             remove_all(client, ours)
             volumes = client.volumes(filters=ours.filters())["Volumes"] or ()
             for volume in volumes:
                 client.remove_volume(volume["Name"], force=True)
         except Exception as error:
-            return f"{explained(one.name, error)}; what is left there, towtank hosts clean --run {ours.run} removes"
+            told = explained(one.name, error)
+            if not isinstance(told, EngineError | UserError):
+                raise
+            return f"{told}; what is left there, towtank hosts clean {inventory} --run {ours.run} removes"
         return ""
 
     return [line for line in at_once(surveyed, clean) if line]
@@ -214,11 +219,7 @@ def remove_all(client: docker.APIClient, ours: Ours) -> int:
     there = client.containers(all=True, filters=ours.filters())
     for one in there:
         if is_ours(one["Labels"]):
-            try:
-                client.remove_container(one["Id"], force=True)
-            except docker.errors.APIError as error:
-                if error.status_code not in (404, 409):  # gone already, or going
-                    raise
+            remove_container(client, one["Id"])
     return len(there)
 
 
@@ -236,18 +237,34 @@ def hosts_of(surveyed: Sequence[Surveyed]) -> Hosts:
 
 
 def at_once(items: Sequence[Any], work: Callable[[Any], T]) -> list[T]:
-    """Do something with every host, each in a thread of its own, in which an Engine's errors become the user's."""
+    """Do something with every host, each in a thread of its own, in which an Engine's errors become the user's.
 
-    def do(item: Any) -> T:
+    Whoever interrupts it does not wait long for hosts that hang: an executor would, and the interpreter again.
+    """
+    answers: dict[int, T | Exception] = {}
+
+    def do(number: int, item: Any) -> None:
         try:
-            return work(item)
-        except UserError:
-            raise
+            answers[number] = work(item)
         except Exception as error:
-            told = explained(item.name, error)
-            if isinstance(told, EngineError):
-                raise UserError(str(told)) from error
-            raise
+            answers[number] = explained(item.name, error)
 
-    with ThreadPoolExecutor(max(len(items), 1)) as pool:
-        return list(pool.map(do, items))
+    threads = [threading.Thread(target=do, args=each, daemon=True) for each in enumerate(items)]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        until_s = monotonic() + ANSWER_S
+        for thread in threads:
+            thread.join(max(until_s - monotonic(), 0.0))
+        raise
+    done: list[T] = []
+    for _, answer in sorted(answers.items(), key=lambda pair: pair[0]):
+        if isinstance(answer, EngineError):
+            raise UserError(str(answer)) from answer
+        if isinstance(answer, Exception):
+            raise answer
+        done.append(answer)
+    return done

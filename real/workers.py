@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from time import monotonic
 
 
 class Workers:
@@ -24,19 +25,29 @@ class Workers:
 
     def __init__(self, name: str, n: int) -> None:
         self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._n = n
-        for number in range(n):
-            threading.Thread(target=self._run, name=f"{name}/{number}", daemon=True).start()
+        self._over = False
+        self._threads = [
+            threading.Thread(target=self._run, name=f"{name}/{number}", daemon=True) for number in range(n)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def do(self, work: Callable[[], object]) -> None:
         """Have something done, after what was given before. It must not raise."""
         self._work.put(work)
 
     def end(self) -> None:
-        """Let the threads go once they have done what they were given."""
-        for _ in range(self._n):
+        """Let the threads go once they have done what they are at; what waits is not done any more."""
+        self._over = True
+        for _ in self._threads:
             self._work.put(None)
 
+    def join(self, until_s: float) -> bool:
+        """Wait for the threads until ``time.monotonic()`` is so late, and say whether they have gone."""
+        for thread in self._threads:
+            thread.join(max(until_s - monotonic(), 0.0))
+        return not any(thread.is_alive() for thread in self._threads)
+
     def _run(self) -> None:
-        while (work := self._work.get()) is not None:
+        while (work := self._work.get()) is not None and not self._over:
             work()

@@ -34,6 +34,7 @@ class Undisturbed:
     #: What is known to be used beyond what is allocated: nothing.
     names: tuple[str, ...] = ()
     starts_at_once: bool = True
+    awaits_hosts: bool = False
 
     def __init__(self, env: simpy.Environment, n_hosts: int, finished: Callable[[Running, float], None]) -> None:
         self._env, self._finished = env, finished

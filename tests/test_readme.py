@@ -20,7 +20,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Blocks that need Docker say so.
 BLOCKS = [
-    pytest.param(block, marks=pytest.mark.docker if needs else (), id=block.partition("\n")[0][:40])
+    pytest.param(block, marks=[pytest.mark.docker, pytest.mark.slow] if needs else (), id=block.partition("\n")[0][:40])
     for page in PAGES
     for needs, block in re.findall(
         r"^```sh( docker)?\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL

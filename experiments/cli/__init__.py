@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 # Nothing here is linear algebra, and several runs go on side by side: a pool of threads would only cost its start.
@@ -32,18 +33,29 @@ for command in (run, validate, plot, trace, experiment, policies, hosts, record,
     towtank.add_command(command)
 
 
+class _Ended(KeyboardInterrupt):
+    """Somebody ends the process in another way than Ctrl-C does: what is done about it is the same."""
+
+
+def _end(number: int, frame: object) -> None:
+    raise _Ended(number)
+
+
 def main(*words: str) -> None:
-    """Run the command line: a user's error is one line and exit code 2, Ctrl-C is 130.
+    """Run the command line: a user's error is one line and exit code 2, Ctrl-C is 130, SIGTERM 143, SIGHUP 129.
 
     Parameters
     ----------
     *words : str
         What is put before the arguments of the process.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # whoever has us ignore it means it
+            signal.signal(number, _end)
     try:
         towtank([*words, *sys.argv[1:]], standalone_mode=False)
     except UserError as error:
-        print(f"towtank: {error}", file=sys.stderr)
+        _say(error, str(error))
         sys.exit(2)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx is not None else "towtank"
@@ -59,11 +71,15 @@ def main(*words: str) -> None:
     except OSError as error:
         print(f"towtank: {error}", file=sys.stderr)
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        goes_on = (
-            "; the same command with the same --out goes on from here"
-            if sys.argv[1:2] in (["run"], ["validate"])
-            else ""
-        )
-        print(f"towtank: interrupted{goes_on}", file=sys.stderr)
-        sys.exit(130)
+    except (click.Abort, KeyboardInterrupt) as error:
+        resumed = sys.argv[1:2] in (["run"], ["validate"])
+        goes_on = "; the same command with the same --out goes on from here" if resumed else ""
+        # Click's own error says nothing.
+        why = (error.__cause__ if isinstance(error, click.Abort) else None) or error
+        _say(why, f"interrupted{goes_on}")
+        sys.exit(128 + (why.args[0] if isinstance(why, _Ended) else signal.SIGINT))
+
+
+def _say(error: BaseException, text: str) -> None:
+    for line in (text, *getattr(error, "__notes__", ())):
+        print(f"towtank: {line}", file=sys.stderr)

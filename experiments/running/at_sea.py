@@ -71,7 +71,7 @@ def docker_hosts(study: Study, key: RunKey, notes: list[str]) -> Iterator[tuple[
     UserError
         If a host cannot be reached or made ready, or the very same run goes on already.
     """
-    from real.survey import clean_up, prepare, survey
+    from real.survey import prepare, survey
 
     ours = ours_of(study, key)
     with _alone(ours):
@@ -79,8 +79,23 @@ def docker_hosts(study: Study, key: RunKey, notes: list[str]) -> Iterator[tuple[
         try:
             notes += prepare(surveyed)
             yield surveyed, ours
-        finally:
-            notes += clean_up(surveyed, ours)
+        except BaseException as error:
+            # There will be no results to read it in.
+            for line in _cleaned(study, surveyed, ours):
+                error.add_note(line)
+            raise
+        notes += _cleaned(study, surveyed, ours)
+
+
+def _cleaned(study: Study, surveyed: list[Surveyed], ours: Ours) -> list[str]:
+    from real.survey import clean_up
+
+    inventory = study.on.removeprefix(PREFIX)
+    try:
+        return clean_up(surveyed, ours, inventory)
+    except KeyboardInterrupt as error:
+        error.add_note(f"while it cleaned up: what is left, towtank hosts clean {inventory} --run {ours.run} removes")
+        raise
 
 
 @contextmanager

@@ -104,6 +104,7 @@ class Contention:
     """
 
     starts_at_once: bool = True
+    awaits_hosts: bool = False
 
     def __init__(
         self,

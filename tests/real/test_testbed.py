@@ -201,6 +201,7 @@ def test_a_container_of_one_host_is_not_seen_on_the_other(bed, run):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_containers_of_a_host_share_its_cores_and_its_core(bed, run):
     pids = [run("h2", "burn").pid for _ in range(2)]
     core = status_of(bed, "h2").core
@@ -219,6 +220,7 @@ def test_containers_of_a_host_share_its_cores_and_its_core(bed, run):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_containers_of_a_host_share_its_memory(run):
     eater = run("h1", "eat", "200")
 
@@ -226,6 +228,7 @@ def test_containers_of_a_host_share_its_memory(run):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_containers_outlive_an_engine_that_is_killed_and_end_when_it_is_back(bed, run):
     container = run("h1")
 
@@ -241,6 +244,7 @@ def test_containers_outlive_an_engine_that_is_killed_and_end_when_it_is_back(bed
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_nothing_outlives_a_power_loss(bed, run):
     container = run("h1")
 
@@ -254,6 +258,7 @@ def test_nothing_outlives_a_power_loss(bed, run):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_a_frozen_engine_takes_connections_and_answers_nothing(bed, run):
     container = run("h1")
 
@@ -269,6 +274,7 @@ def test_a_frozen_engine_takes_connections_and_answers_nothing(bed, run):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_a_host_that_is_cut_off_runs_on_out_of_reach(bed, run):
     container = run("h1")
 
@@ -286,6 +292,7 @@ def test_a_host_that_is_cut_off_runs_on_out_of_reach(bed, run):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_an_engine_on_a_hung_disk_says_it_is_well_and_creates_nothing(bed, run):
     run("h1")
 
@@ -307,6 +314,7 @@ def test_an_engine_on_a_hung_disk_says_it_is_well_and_creates_nothing(bed, run):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_a_host_that_is_stopped_asks_its_containers_to_end(bed, run):
     container = run("h1")
 
@@ -319,6 +327,7 @@ def test_a_host_that_is_stopped_asks_its_containers_to_end(bed, run):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_the_fence_holds_whatever_else_is_wrong(bed, run):
     container = run("h1")
     for fault in ("cut", "freeze", "hang"):
@@ -333,6 +342,7 @@ def test_the_fence_holds_whatever_else_is_wrong(bed, run):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_a_reader_and_two_writers_share_a_slow_disk_by_arrival(bed):
     """Each has one request at a time, of the same size: each gets a third of the device's time."""
     with talking("h2") as client:
@@ -377,6 +387,7 @@ def test_a_reader_and_two_writers_share_a_slow_disk_by_arrival(bed):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_what_is_up_is_not_made_again(bed):
     with pytest.raises(UserError, match="is up"):
         Testbed(TestbedOptions(NAME, SUBNET)).up(1)
@@ -388,6 +399,7 @@ def test_what_is_up_is_not_made_again(bed):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_what_somebody_else_made_stays(bed):
     theirs = Path("/var/tmp/towtank-tc-testbed")
     theirs.mkdir()
@@ -402,6 +414,7 @@ def test_what_somebody_else_made_stays(bed):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_disks_that_a_restart_has_left_go_with_down(alone):
     """A restart empties /run, and takes all but files away."""
     folder = Path("/var/tmp/towtank-tk-testbed")
@@ -419,6 +432,7 @@ def test_disks_that_a_restart_has_left_go_with_down(alone):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 @pytest.mark.parametrize("made", ["ns", "ns/h1", "h1/engine.log", "h2"])
 def test_nothing_is_left_of_an_up_that_was_killed(bed, made):
     """Beside another testbed, which keeps what it has."""
@@ -439,6 +453,7 @@ def test_nothing_is_left_of_an_up_that_was_killed(bed, made):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_nothing_is_left_after_down_whatever_state_hosts_were_in(alone, image):
     with alone(TestbedOptions("towtank-tk", SUBNET - 2, disk_bytes=256 * MIB, slow_disk=SLOW), 3) as bed:
         assert set(left_of("towtank-tk")) == {
@@ -455,6 +470,7 @@ def test_nothing_is_left_after_down_whatever_state_hosts_were_in(alone, image):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_the_command_line_makes_shows_breaks_and_takes_away(alone, tmp_path):
     """Its name is locked against other sessions by a testbed that is down already."""
 

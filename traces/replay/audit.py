@@ -22,6 +22,7 @@ class Audit:
     def __init__(self, hosts: Hosts) -> None:
         self._labels = [dict(labels) for labels in hosts.attributes or [{}] * len(hosts)]
         self._labelled_s: dict[int, float] = {}
+        self._overfull: set[int] = set()  # hosts that may have become smaller than what they hold
 
     def relabelled(self, host: int, changes: Mapping[str, str | None], now: float) -> None:
         """Take note that a host has other attributes."""
@@ -29,13 +30,19 @@ class Audit:
         labels = {**self._labels[host], **changes}
         self._labels[host] = {name: value for name, value in labels.items() if value is not None}
 
+    def resized(self, host: int) -> None:
+        """Take note that a host has another size: what it holds stays."""
+        self._overfull.add(host)
+
     def check(self, view: ClusterView, there: Collection[Running]) -> None:
         """Assert that the books say what runs, and that it runs where it may."""
         running, recorded = (
             [(r.job.id, r.task, r.hosts.tolist(), r.counts.tolist()) for r in there if r.recorded is kind]
             for kind in (False, True)
         )
-        check(view, *([entry[1:] for entry in kind] for kind in (running, recorded)))
+        self._overfull = {host for host in self._overfull if (view.free[:, host] < 0).any()}
+        claimed, as_recorded = ([entry[1:] for entry in kind] for kind in (running, recorded))
+        check(view, claimed, as_recorded, self._overfull)
         check_apart(running, recorded)
         # What runs stays when its host changes.
         changed_s = self._labelled_s

@@ -22,6 +22,8 @@ class Hosting(Protocol):
         Whether containers run from the moment they are started; if not, `Replay.began` is told when they do, later and
         not from within `start`. Those that are there from the beginning (`Running.scheduler` is empty) run at once
         everywhere.
+    awaits_hosts : bool
+        Whether hosts may come back though no trace says so, so that who waits for room does not wait in vain.
     """
 
     @property
@@ -32,6 +34,9 @@ class Hosting(Protocol):
 
     @property
     def starts_at_once(self) -> bool: ...
+
+    @property
+    def awaits_hosts(self) -> bool: ...
 
     def parts(self, running: Running) -> Sequence[Running]:
         """Give what ends together."""

@@ -234,9 +234,8 @@ class Replay:
         if self._measure_s is not None:
             env.process(self._measure(self._measure_s))
         if self._options.audit:
-            self._run_audited(until_s)
-        else:
-            env.run(until=self._over if until_s is None else until_s)
+            self._audit_steps()
+        env.run(until=self._over if until_s is None else until_s)
         horizon_s = self._log.last_s if until_s is None else until_s
         for waiting in self._waiting.values():
             if not waiting.pending.attempts:
@@ -266,9 +265,10 @@ class Replay:
         """Say whether nothing waits, or only for something to end, once nothing will."""
         waiting = len(self._waiting)
         # Who fails again and again beside those who stay does not keep a run going: it may fail for ever.
-        if self._backing_off > (self._failing if self._all_hosts_changed else 0):
+        settled = self._all_hosts_changed and not self._hosting.awaits_hosts
+        if self._backing_off > (self._failing if settled else 0):
             return False
-        return not waiting or (self._all_hosts_changed and waiting == self._dispatcher.dormant())
+        return not waiting or (settled and waiting == self._dispatcher.dormant())
 
     def _submit(self, arrival: Arrival) -> None:
         job = arrival.job
@@ -575,6 +575,7 @@ class Replay:
         was_alive = bool(self.snapshot().alive[host])
         self.ledger.set_host(host, alive=alive, capacity=capacity)
         self._hosting.set_host(host, alive=alive, capacity=capacity)
+        self._audit.resized(host)
         what = (Event.HOST_RESIZED if was_alive else Event.HOST_JOINED) if alive else Event.HOST_LOST
         self._log.say(self.env.now, what, host=host, levels=self._levels())
         if alive:
@@ -630,13 +631,15 @@ class Replay:
             number += 1
             yield self.env.timeout(max(number * every_s - self.env.now, 0.0))
 
-    def _run_audited(self, until_s: float | None) -> None:
-        end_s = float("inf") if until_s is None else until_s
-        while self.env.peek() < end_s and not self._over.processed:
-            self.env.step()
+    def _audit_steps(self) -> None:
+        """Have the books checked after every event, whatever clock it is."""
+        step = self.env.step
+
+        def audited() -> None:
+            step()
             self.check()
-        if until_s is not None:
-            self.env.run(until=until_s)
+
+        self.env.step = audited  # type: ignore[method-assign]
 
     def check(self) -> None:
         """Assert that the books say what runs, and that it runs where it may and as fast as it may."""
