@@ -23,6 +23,9 @@ from traces.inventory import as_toml, read_inventory
 #: How many start at once beside how many: as `calibrate` measures it.
 PLAN = [(1, 0), (4, 0), (1, 1), (1, 2), (1, 3)]
 
+#: What a request takes at most on its way to a testbed's disk, beside the time of the disk: loop device and FUSE.
+PATH_S = 0.0003
+
 
 def made(cost, cores):
     return [StartTime(*among, cost.of(StartTime(*among, 0.0), cores)) for among in PLAN]
@@ -77,7 +80,7 @@ def test_what_is_measured_of_a_testbed_is_what_it_was_made_with_and_nothing_is_l
     for found, entry in zip(measured, entries, strict=True):
         for size in (SMALL_BYTES, LARGE_BYTES):
             took, true = (request_s(disk_named(each.disk), size, reads=False) for each in (found, entry))
-            assert took == pytest.approx(true, rel=0.15)
+            assert 0.85 * true < took < 1.15 * true + PATH_S
         assert found.profile.start_s + found.profile.start_cpu_s > 0 < found.profile.end_s
         client = connect(entry, WORK_S)
         mine = Ours(this_owner()).filters()
