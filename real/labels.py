@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 #: Whose it is: user and machine of the process that made it.
 OWNER = "towtank.owner"
+#: On images of ours, since a container has the labels of its image, too.
+IMAGE = "towtank.image"
 #: Which run made it.
 RUN = "towtank.run"
 #: The job's name, which of its containers it is, and how many times that container was started before.

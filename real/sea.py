@@ -9,11 +9,11 @@ from policies.errors import UserError
 from policies.log import Log
 from policies.placement import Placer
 from policies.scheduling import Architecture, Settings
-from real import flags
 from real.clock import WallClock
-from real.fleet import Fleet, Rules
 from real.labels import Ours
-from real.survey import Surveyed, hosts_of
+from real.running import flags
+from real.running.fleet import Fleet, Rules
+from real.running.survey import Surveyed, hosts_of
 from traces.replay import Replay, ReplayOptions
 from traces.trace import Arrival
 
@@ -78,7 +78,7 @@ class Sea(Replay):
         self._fleet = self._hosting
 
     def run(self, arrivals: Iterator[Arrival], tick: Callable[[float], None] = lambda now: None) -> float:
-        """Run a workload on hosts that are ready for it (`real.survey.prepare`); else as `Replay.run`."""
+        """Run a workload on hosts that are ready for it (`real.running.survey.prepare`); else as `Replay.run`."""
         self._fleet.begin()
         try:
             return super().run(arrivals, tick)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from real.hosts import Survey
+    from real.watching.hosts import Survey
     from traces.inventory import HostEntry
 
 GIB = 2**30
@@ -40,7 +40,7 @@ def hosts(ctx: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON, and nothing else.")
 def list_(inventory: str | None = None, as_json: bool = False) -> None:
     """List Docker hosts; those that do not answer are named, and make the exit code 1."""
-    from real.hosts import on_each, survey
+    from real.watching.hosts import on_each, survey
 
     entries = _entries(inventory)
     answers = on_each(entries, survey)
@@ -127,8 +127,8 @@ def clean(inventory: str, run: str, owner: str | None, all_owners: bool, images:
     """Show what is left, ask, and remove it; a host that does not answer makes the exit code 1."""
     from functools import partial
 
-    from real.hosts import leftovers, on_each, remove
     from real.labels import this_owner
+    from real.watching.hosts import leftovers, on_each, remove
     from traces.inventory import entries_named
 
     if owner and all_owners:
@@ -179,7 +179,7 @@ def clean(inventory: str, run: str, owner: str | None, all_owners: bool, images:
 def calibrate(inventory: str, out: Path, quick: bool, together: bool, yes: bool) -> None:
     """Ask where hosts are not this machine, measure, say what came out, and write it."""
     from policies.errors import UserError
-    from real import calibrate as bench
+    from real.calibration import calibrate as bench
     from traces.inventory import as_toml, entries_named
 
     entries = entries_named(inventory)

@@ -14,7 +14,7 @@ from experiments.cli.kinds import Time
 from policies.errors import UserError
 
 if TYPE_CHECKING:
-    from real.record import Recording
+    from real.watching.record import Recording
     from traces.inventory import HostEntry
 
 EXAMPLE = """
@@ -62,7 +62,7 @@ def record(
     if hosts_out is not None and hosts_out.suffix not in (".csv", ".toml"):
         raise UserError(f"{hosts_out}: hosts are written as .csv or .toml")
     if recover:
-        from real.record import recovered
+        from real.watching.record import recovered
 
         _write(recovered(journal), out, journal)
         return
@@ -85,7 +85,7 @@ def record(
 
 def _record(entries: list[HostEntry], labels: tuple[str, ...], journal: Path, for_s: float | None) -> Recording:
     """Watch until it is time, or somebody says so."""
-    from real.record import Recorder
+    from real.watching.record import Recorder
 
     ending = threading.Event()
     recorder = Recorder(entries, labels, journal, lambda line: click.echo(f"towtank: {line}", err=True))
@@ -128,7 +128,7 @@ def _write_hosts(entries: list[HostEntry], path: Path) -> None:
     import csv
     from urllib.parse import quote
 
-    from real.hosts import described, on_each
+    from real.watching.hosts import described, on_each
     from traces.inventory import as_toml
 
     full = []

@@ -15,7 +15,7 @@ from policies.errors import UserError
 
 if TYPE_CHECKING:
     from policies.log import Row
-    from real.survey import Surveyed
+    from real.running.survey import Surveyed
 
 #: Jobs of a dry run whose hosts are printed.
 SHOWN = 50
@@ -25,7 +25,7 @@ def check_at_sea(study: Study) -> None:
     """Refuse what cannot be had on Docker hosts, before any is asked."""
     from experiments.running import choices
     from experiments.running.at_sea import entries_of
-    from real import flags
+    from real.running import flags
 
     default = Study()
     for name in ("hosts", "host_net_bps", "start_s", "start_cpu_s", "interference", "wake_up_s"):
@@ -61,7 +61,7 @@ def look(study: Study) -> list[Surveyed]:
     """Look at the hosts of a study, and change nothing."""
     from experiments.running.at_sea import entries_of, ours_of
     from policies.sharing import disk_named
-    from real.survey import survey
+    from real.running.survey import survey
 
     return survey(entries_of(study), ours_of(study, next(study.runs())), disk_named(study.host_disk))
 

@@ -18,7 +18,7 @@ from policies.sharing import disk_named
 
 if TYPE_CHECKING:
     from real.labels import Ours
-    from real.survey import Surveyed
+    from real.running.survey import Surveyed
     from traces.inventory import HostEntry
 
 #: What stands before an inventory where a world is named.
@@ -71,7 +71,7 @@ def docker_hosts(study: Study, key: RunKey, notes: list[str]) -> Iterator[tuple[
     UserError
         If a host cannot be reached or made ready, or the very same run goes on already.
     """
-    from real.survey import prepare, survey
+    from real.running.survey import prepare, survey
 
     ours = ours_of(study, key)
     with _alone(ours):
@@ -88,7 +88,7 @@ def docker_hosts(study: Study, key: RunKey, notes: list[str]) -> Iterator[tuple[
 
 
 def _cleaned(study: Study, surveyed: list[Surveyed], ours: Ours) -> list[str]:
-    from real.survey import clean_up
+    from real.running.survey import clean_up
 
     inventory = study.on.removeprefix(PREFIX)
     try:

@@ -29,7 +29,7 @@ from traces.inventory import HostEntry, as_toml, read_inventory
 from traces.units import MILLI
 
 if TYPE_CHECKING:
-    from real.survey import Surveyed
+    from real.running.survey import Surveyed
 
 SEA, TANK = "sea", "tank"
 

@@ -87,7 +87,7 @@ def _tank(study: Study, trace: Trace) -> Water:
 @contextmanager
 def _sea(study: Study, key: RunKey) -> Iterator[Water]:
     from real import Rules, Sea, SeaOptions, levels_at_sea
-    from real.survey import hosts_of as hosts_found
+    from real.running.survey import hosts_of as hosts_found
 
     notes: list[str] = []
     rules = Rules(choices.isolation(study.isolation), study.network, study.restarts, study.lost_after_s)

@@ -22,6 +22,7 @@ from typing import Any
 from docker.errors import ImageNotFound
 
 from policies.errors import UserError
+from real.labels import IMAGE
 from real.load.command import SCRATCH
 
 #: How the program is made, but for the compiler, which ``CC`` names, and the files.
@@ -29,7 +30,7 @@ FLAGS = ("-std=gnu11", "-O2", "-static", "-pthread", "-s")
 LIBRARIES = ("-lm",)
 
 #: On the image, so that it is found to be ours.
-LABELS = {"towtank.image": "load"}
+LABELS = {IMAGE: "load"}
 
 #: What Docker calls the machines that Python knows by these names.
 ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}

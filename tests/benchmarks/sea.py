@@ -24,7 +24,7 @@ from real.clock import WallClock
 from real.engine import connect
 from real.load import command, image
 from real.testbed import Testbed, TestbedOptions
-from real.use import UseStreams
+from real.watching.use import UseStreams
 from sim.undisturbed import Undisturbed
 from tests.benchmarks.ratios import TOWTANK, measured
 from traces.hosts import Hosts

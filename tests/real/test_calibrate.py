@@ -5,7 +5,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from policies.sharing import DISKS, disk_named
-from real.calibrate import (
+from real.calibration.calibrate import (
     LARGE_BYTES,
     QUICK,
     SMALL_BYTES,

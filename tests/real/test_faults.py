@@ -19,10 +19,10 @@ from policies.scheduling import ARCHITECTURES, Settings
 from policies.scheduling.scheduler import DecisionTime
 from real import Rules, Sea, SeaOptions
 from real.engine import WORK_S, connect
-from real.host import Limits
 from real.labels import OWNER, Ours, this_owner
 from real.load import command, image
-from real.survey import clean_up, prepare, remove_all, survey
+from real.running.host import Limits
+from real.running.survey import clean_up, prepare, remove_all, survey
 from real.testbed import TestbedOptions
 from traces.inventory import read_inventory
 from traces.replay import replay as replays

@@ -18,13 +18,14 @@ from policies.placement.scores import spread
 from policies.requests import Demand, Group, Job, Resources, Task
 from policies.scheduling import ARCHITECTURES, Settings
 from policies.scheduling.scheduler import DecisionTime
-from real import Rules, fleet, host
+from real import Rules
 from real.clock import WallClock
 from real.engine import EngineError
-from real.fleet import Fleet
-from real.host import Ended, Listed
 from real.labels import Ours
-from real.workers import Workers
+from real.running import fleet, host, looking
+from real.running.fleet import Fleet
+from real.running.host import Ended, Listed
+from real.running.workers import Workers
 from traces.hosts import Hosts, Profile
 from traces.replay import Replay, ReplayOptions
 from traces.trace import Arrival, steady
@@ -87,13 +88,10 @@ class Sea:
     """A replay on hosts that are only said to be; containers that are started on a host are in its `runs`."""
 
     def __init__(self, monkeypatch, n_hosts=2, fence="", queue="fifo", **rules):
-        for name, value in {
-            "DockerHost": FakeHost, "connect": lambda *_: None,
-            "UseStreams": lambda _: SimpleNamespace(
-                follow=lambda name: None, forget=lambda name: None, counters=dict, close=lambda: None
-            ),
-        }.items():  # fmt: skip
-            monkeypatch.setattr(fleet, name, value)
+        monkeypatch.setattr(fleet, "DockerHost", FakeHost)
+        monkeypatch.setattr(looking, "connect", lambda *_: None)
+        silent = SimpleNamespace(follow=lambda name: None, forget=lambda name: None, counters=dict, close=lambda: None)
+        monkeypatch.setattr(looking, "UseStreams", lambda _: silent)
         monkeypatch.setattr(fleet.flags, "created", lambda *_, **__: {})
         capacity = (1000, 1000 * MIB, 0, 0, 0)
         surveyed = [

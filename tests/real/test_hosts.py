@@ -10,10 +10,10 @@ from requests import Response
 
 from policies.errors import UserError
 from policies.requests import Resources
-from real import hosts
 from real import labels as label
 from real.engine import EngineError
-from real.hosts import leftovers, on_each, remove, taken
+from real.watching import hosts
+from real.watching.hosts import leftovers, on_each, remove, taken
 from traces.inventory import HostEntry
 
 H1, H2 = (HostEntry(name, f"tcp://{name}:2375") for name in ("h1", "h2"))
@@ -21,7 +21,7 @@ H1, H2 = (HostEntry(name, f"tcp://{name}:2375") for name in ("h1", "h2"))
 MINE = {label.OWNER: "me", label.RUN: "r1"}
 THEIRS = {label.OWNER: "you", label.RUN: "r2"}
 #: Of a container that somebody made of our image.
-OF_OUR_IMAGE = {label.OWNER: "load"}
+OF_OUR_IMAGE = {label.IMAGE: "load"}
 
 
 def frame(cores, memory_bytes):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from policies.requests import Resources
 from real import labels as label
-from real.lives import Life, arrivals_of, asked_for, began_line, read_journal
-from real.use import Counters
+from real.watching.lives import Life, arrivals_of, asked_for, began_line, read_journal
+from real.watching.use import Counters
 from traces.native import Native
 from traces.rejects import Rejects
 from traces.write import write_native

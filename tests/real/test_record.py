@@ -9,9 +9,9 @@ from docker.errors import NotFound
 from requests.exceptions import ConnectionError as Refused
 
 from policies.errors import UserError
-from real import record
 from real.engine import EngineError, explained
-from real.record import Recorder, recovered
+from real.watching import record
+from real.watching.record import Recorder, recovered
 from traces.inventory import HostEntry
 
 HOST = HostEntry("h1", "tcp://h1:2375", cpus=0.8, memory_bytes=2**29)

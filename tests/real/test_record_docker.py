@@ -13,13 +13,13 @@ from docker.errors import NotFound
 from experiments.cli import towtank
 from real import labels as label
 from real.engine import WORK_S, EngineError, connect
-from real.flags import MOST_BPS
-from real.hosts import on_each, survey, taken
 from real.load import image
 from real.load.command import prepare
 from real.load.report import device
-from real.record import Recorder
-from real.use import UseStreams
+from real.running.flags import MOST_BPS
+from real.watching.hosts import on_each, survey, taken
+from real.watching.record import Recorder
+from real.watching.use import UseStreams
 from traces.inventory import read_inventory
 from traces.write import write_native
 

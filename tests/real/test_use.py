@@ -7,7 +7,7 @@ import pytest
 from requests.exceptions import ReadTimeout
 
 from policies.requests import Resources
-from real.use import UseStreams, cores_now, counters_of, limits_of
+from real.watching.use import UseStreams, cores_now, counters_of, limits_of
 
 #: Docker 20.10 on cgroup v1: a container limited to 0.3 cores that writes 64 KiB at a time, cut to what is read of it.
 V1 = {

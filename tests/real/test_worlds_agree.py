@@ -13,7 +13,7 @@ from policies.streams import stream
 from real import Rules, Sea, SeaOptions
 from real.clock import WallClock
 from real.labels import Ours
-from real.survey import clean_up, hosts_of, prepare, survey
+from real.running.survey import clean_up, hosts_of, prepare, survey
 from sim import Tank, TankOptions
 from sim.undisturbed import Undisturbed
 from traces.hosts import Hosts

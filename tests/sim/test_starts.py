@@ -13,7 +13,7 @@ from policies.requests import Constraint, Operator, Resources, Task
 from policies.scheduling.architecture import monolithic
 from policies.sharing import disk_named
 from policies.sharing.isolation import Caps, Shares, Unmanaged
-from real.calibrate import StartCost, StartTime
+from real.calibration.calibrate import StartCost, StartTime
 from sim.contention import Interplay
 from traces.hosts import HostEvent, Profile
 from traces.trace import OPEN_ENDED, Recorded

@@ -17,7 +17,7 @@ from policies.errors import UserError
 from policies.requests import Resources
 from real import labels as label
 from real.engine import WORK_S, EngineError, connect, explained
-from real.use import cores_now, counters_of, limits_of
+from real.watching.use import cores_now, counters_of, limits_of
 from traces.inventory import HostEntry
 from traces.units import MILLI
 
@@ -272,15 +272,15 @@ def leftovers(entry: HostEntry, owner: str | None, run: str = "", images: bool =
         if images:
             found += [
                 _leftover("image", each["Id"], (each["RepoTags"] or [each["Id"]])[0], each["Labels"])
-                for each in client.images(filters={"label": [label.OWNER]})
+                for each in client.images(filters={"label": [label.IMAGE]})
             ]
     return found
 
 
 def _leftover(kind: str, key: str, name: str, labels: Mapping[str, str] | None, state: str = "") -> Leftover:
-    if labels is None or not (label.is_ours(labels) if kind == "image" else of_a_run(labels)):
+    if labels is None or not (label.IMAGE in labels if kind == "image" else of_a_run(labels)):
         raise AssertionError(f"the Engine listed {kind} {name} as ours, and it has no such label")
-    return Leftover(kind, key, name, labels[label.OWNER], labels.get(label.RUN, ""), state)
+    return Leftover(kind, key, name, labels.get(label.OWNER, ""), labels.get(label.RUN, ""), state)
 
 
 def remove_container(client: docker.APIClient, container_id: str) -> None:

@@ -16,9 +16,9 @@ import docker
 from policies.errors import UserError
 from policies.requests import Resources
 from real.engine import ANSWER_S, EngineError, connect, explained
-from real.hosts import HOST_S
-from real.lives import Life, arrivals_of, began_line, life_of, read_journal
-from real.use import UseStreams, epoch_s
+from real.watching.hosts import HOST_S
+from real.watching.lives import Life, arrivals_of, began_line, life_of, read_journal
+from real.watching.use import UseStreams, epoch_s
 from traces.inventory import HostEntry
 from traces.trace import Arrival
 from traces.units import MILLI

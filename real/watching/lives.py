@@ -12,7 +12,7 @@ from typing import Any
 from policies.errors import UserError
 from policies.requests import IO_SIZE_BYTES, Demand, Group, Job, Resources, Task
 from real import labels as label
-from real.use import Counters, limits_of
+from real.watching.use import Counters, limits_of
 from traces.hosts import TOO_MUCH
 from traces.trace import OPEN_ENDED, Arrival, steady
 from traces.units import MILLI

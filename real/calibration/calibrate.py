@@ -19,13 +19,13 @@ from policies.requests import Demand
 from policies.sharing import DISKS, Disk, device_time, disk_named, waterfill
 from policies.sharing.disk import PAGE_BYTES
 from policies.sharing.slowdown import fitted_wake_up_s
-from real.bench import Bench, Lived
+from real.calibration.bench import Bench, Lived
 from real.engine import WORK_S, EngineError, connect
-from real.host import STARTS_AT_ONCE
-from real.hosts import described
 from real.labels import Ours, this_owner
 from real.load import command, report
-from real.survey import Surveyed, at_once, clean_up, survey
+from real.running.host import STARTS_AT_ONCE
+from real.running.survey import Surveyed, at_once, clean_up, survey
+from real.watching.hosts import described
 from traces.hosts import Profile
 from traces.inventory import HostEntry
 

@@ -14,12 +14,11 @@ import numpy as np
 
 from policies.errors import UserError
 from policies.requests import DEVICE_MICRO, RESOURCES, Resources
-from policies.sharing import Disk, device_time, disk_named
+from policies.sharing import Disk, disk_named
 from real.engine import ANSWER_S, WORK_S, EngineError, connect, explained
-from real.hosts import remove_container, taken
 from real.labels import Ours, is_ours
 from real.load import command, image, report
-from real.use import Counters
+from real.watching.hosts import engine_labels, remove_container, taken
 from traces.hosts import Hosts
 from traces.inventory import HostEntry
 from traces.units import MILLI
@@ -60,8 +59,7 @@ class Surveyed:
         memory_bytes = entry.memory_bytes or int(self.info["MemTotal"])
         self.entry = replace(entry, cpus=cpus, memory_bytes=memory_bytes)
         self.disk = disk_named(entry.disk) if entry.disk else disk
-        engine_labels = dict(word.partition("=")[::2] for word in self.info.get("Labels") or ())
-        self.attributes = {**engine_labels, **entry.labels}
+        self.attributes = {**engine_labels(self.info), **entry.labels}
         self._ours = ours
         self.scratch = f"towtank-{ours.run}"
         self.whole = Resources(
@@ -92,19 +90,6 @@ class Surveyed:
         others = [one for one in client.containers() if not mine <= (one.get("Labels") or {}).items()]
         return taken(client, others)
 
-    def disk_micro(self, before: Counters, after: Counters) -> float:
-        """Say how much of the disk's time requests took, in micro-seconds, from what was counted before and after.
-
-        Nobody counts which requests were random: they are all taken to follow each other.
-        """
-        assert self.disk is not None
-        read, written = after.read_bytes - before.read_bytes, after.written_bytes - before.written_bytes
-        requests = after.reads - before.reads + after.writes - before.writes
-        if read + written <= 0 or requests <= 0:
-            return 0.0
-        size = (read + written) / requests
-        return float(device_time(read, written, size, 0.0, self.disk)) * DEVICE_MICRO
-
     # -- making it ready ------------------------------------------------------------------------------------
 
     def prepare(self) -> list[str]:
@@ -131,7 +116,7 @@ class Surveyed:
 
     def errand(self, client: docker.APIClient, words: Sequence[str], counted: str = "") -> bytes:
         """Run a short container to its end, and give what it wrote."""
-        from real import flags
+        from real.running import flags
 
         config = flags.created(
             client, image.tag(), words, self._ours.labels(), {"cpu_shares": 1024}, 0, 16, self.scratch, counted=counted

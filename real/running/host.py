@@ -14,9 +14,9 @@ import docker
 
 from real.clock import WallClock
 from real.engine import ANSWER_S, WORK_S, EngineError, connect, explained
-from real.hosts import remove_container
 from real.labels import Ours
-from real.workers import Workers
+from real.running.workers import Workers
+from real.watching.hosts import remove_container
 from traces.inventory import HostEntry
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class Ended(NamedTuple):
     error : str
         Why it would not start; empty where it did.
     output : bytes
-        What it wrote, or the last part of it (`real.flags.LOG`).
+        What it wrote, or the last part of it (`real.running.flags.LOG`).
     """
 
     exit_code: int
@@ -150,7 +150,7 @@ class DockerHost:
         name : str
             What the Engine calls it.
         config : mapping
-            What it is (`real.flags.created`).
+            What it is (`real.running.flags.created`).
         may_start : callable
             Asked in another thread once the container is made: from then on it may run, whatever comes of the call.
         then : callable

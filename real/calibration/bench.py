@@ -14,11 +14,11 @@ import docker
 
 from policies.requests import Demand, Resources
 from policies.sharing.isolation import Shares
-from real import flags
 from real.engine import WORK_S, EngineError, connect, explained
 from real.labels import Ours
 from real.load import command, image, report
-from real.survey import Surveyed
+from real.running import flags
+from real.running.survey import Surveyed
 from traces.trace import Phase
 from traces.units import MILLI
 

@@ -7,25 +7,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from threading import Lock
 from time import monotonic
 from typing import Any
 
 import numpy as np
 
-from policies.arrays import FloatArray, IntArray
-from policies.log import Event, Levels
+from policies.arrays import FloatArray
+from policies.log import Event
 from policies.requests import RESOURCES, Demand, Resources
 from policies.sharing import Isolation, device_micro
 from policies.sharing.isolation import Shares
-from real import flags
 from real.clock import WallClock
-from real.engine import EngineError, connect
-from real.host import DockerHost, Ended, Limits, Listed
+from real.engine import EngineError
 from real.labels import Ours
 from real.load import command, image, report
-from real.survey import Surveyed
-from real.use import Counters, UseStreams
+from real.running import flags
+from real.running.berth import Berth
+from real.running.host import DockerHost, Ended, Limits, Listed
+from real.running.looking import Looking
+from real.running.survey import Surveyed
 from traces.replay import Replay
 from traces.replay.containers import Running
 from traces.trace import OPEN_ENDED, Behaviour, Phase
@@ -35,8 +35,6 @@ from traces.units import MILLI
 LOOK_S = 1.0
 #: How often every Engine is asked what it has of this run, in seconds: a stream of events can fall silent unnoticed.
 RECONCILE_S = 30.0
-#: What is measured of a host beyond what is allocated.
-MEASURED = ("cpu", "disk", "memory")
 
 #: How often a container whose start came to nothing is started again on its host before it counts as failed.
 LAUNCHES = 3
@@ -46,12 +44,6 @@ PATIENCE_S = 5.0
 
 #: Exit codes of containers that ended with their Engine: ended by it, killed, or nobody knows.
 WITH_ITS_ENGINE = (143, 137, 255)
-
-
-def levels_of(resources: Sequence[str]) -> Levels:
-    """Say what the levels of a log from the sea are, given the resources of the cell."""
-    measured = [name for name in MEASURED if name in resources]
-    return Levels((*(f"{name}_allocated" for name in resources), *(f"{name}_used" for name in measured)))
 
 
 @dataclass(frozen=True)
@@ -81,63 +73,6 @@ class Rules:
     lost_after_s: float = 120.0
     limits: Limits = field(default_factory=Limits)
     command: Callable[[Behaviour, Resources, float, float], list[str]] = command.run
-
-
-class Berth:
-    """The place of a container on its host, from when it is granted until the container has ended.
-
-    Attributes
-    ----------
-    running : Running
-        The container, by itself.
-    host : DockerHost
-        Where it is.
-    name : str
-        What its Engine calls it.
-    asked, config : mapping
-        What its Engine was asked for of the CPU, and in all.
-    launches : int
-        How often it was launched.
-    launching, ending : bool
-        Whether its Engine was asked to launch it, or how it ended, and has not answered yet.
-    may_run : bool
-        Whether its Engine was asked to start it, so that it may run whatever the answer is.
-    died : bool
-        Whether it ended before the answer to its launch was heard.
-    began, ended : bool
-        Whether it ran, and whether we have done with it.
-    known_s : float
-        When it was launched, or last heard of: what was asked before tells nothing of it.
-    unsure_since_s : float
-        Since when nobody knows how it is; ``inf`` while that is known.
-    """
-
-    __slots__ = (
-        "asked", "began", "config", "died", "ended", "ending", "host", "known_s", "launches", "launching", "may_run",
-        "name", "running", "unsure_since_s",
-    )  # fmt: skip
-
-    #: Held to decide whether a container is started, which a worker does, or started elsewhere.
-    _deciding = Lock()
-
-    def __init__(self, running: Running, host: DockerHost, name: str) -> None:
-        self.running, self.host, self.name = running, host, name
-        self.launching = self.may_run = self.died = self.began = self.ending = self.ended = False
-        self.launches, self.known_s, self.unsure_since_s = 0, 0.0, inf
-        self.asked: Mapping[str, int] = {}
-        self.config: Mapping[str, Any] = {}
-
-    def may_start(self) -> bool:
-        """Say whether it is still wanted here; if so, it may run from now on. From any thread."""
-        with self._deciding:
-            self.may_run = self.may_run or not self.ended
-            return not self.ended
-
-    def take_back(self) -> bool:
-        """Say whether it is certain that it does not run and will not, so that it may be started elsewhere."""
-        with self._deciding:
-            self.ended = self.ended or not self.may_run
-            return not self.may_run
 
 
 class Fleet:
@@ -180,7 +115,8 @@ class Fleet:
         self._surveyed = surveyed
         limits = rules.limits
         self._hosts = [DockerHost(number, one.entry, clock, ours, self, limits) for number, one in enumerate(surveyed)]
-        self._streams = [UseStreams(connect(one.entry, limits.work_s)) for one in surveyed]
+        self._looking = Looking(surveyed, replay.ledger.resources, limits.work_s)
+        self.names = self._looking.names
         self._sizes = [one.capacity for one in surveyed]
         self._down_since: dict[int, float] = {}  # hosts that get nothing new
         self._trials: dict[int, Berth] = {}  # what is made on hosts only to see whether they can
@@ -190,14 +126,7 @@ class Fleet:
         self._of: dict[Running, Berth] = {}
         self._serial = 0
         self.will_end = 0
-        resources = replay.ledger.resources
-        self.names = tuple(name for name in MEASURED if name in resources)
-        self._rows = [resources.index(name) for name in self.names]
-        self._used = np.zeros((len(self.names), len(surveyed)))
-        self._levels: tuple[float, ...] = (0.0,) * (3 * len(self.names))
-        self._spent: list[dict[str, Counters]] = [{} for _ in surveyed]
-        self._sums = np.zeros_like(self._used)  # amounts since use was last measured for those who decide
-        self._looked_s = self._measured_s = self._reconciled_s = 0.0
+        self._reconciled_s = 0.0
         self._notes: list[str] = []
         self._said: Counter[str] = Counter()
 
@@ -213,8 +142,7 @@ class Fleet:
         """Listen no longer, and let what is under way come to its end: nothing is begun any more."""
         for host in self._hosts:
             host.end()
-        for streams in self._streams:
-            streams.close()
+        self._looking.close()
         until_s = monotonic() + PATIENCE_S
         self._notes += [
             f"host {host.name}: it was still busy with a container when the run ended; if it leaves one there, "
@@ -277,20 +205,17 @@ class Fleet:
 
     def levels(self) -> tuple[float, ...]:
         """Give what is used of the cell, as `levels_of` says."""
-        return self._levels
+        return self._looking.levels
 
     def load(self) -> FloatArray:
         """Give what is used of every host now / its capacity, shape (len(names), n_hosts); NaN where it is down."""
-        capacity = self._replay.ledger.snapshot().capacity[self._rows]
-        return np.divide(self._used, capacity, out=np.full(self._used.shape, np.nan), where=capacity > 0)
+        used, capacity = self._looking.used, self._replay.ledger.snapshot().capacity[self._looking.rows]
+        return np.divide(used, capacity, out=np.full(used.shape, np.nan), where=capacity > 0)
 
     def measured(self) -> FloatArray:
         """Give the mean use of every host since the last time, shape (n_resources, n_hosts); NaN where it is down."""
-        passed_s, self._measured_s = self._looked_s - self._measured_s, self._looked_s
-        usage = np.zeros((len(self._replay.ledger.resources), len(self._hosts)))
-        usage[self._rows] = self._sums / passed_s if passed_s > 0 else self._used
+        usage = self._looking.mean()
         usage[:, [not host.up for host in self._hosts]] = np.nan
-        self._sums[:] = 0.0
         return usage
 
     def check(self) -> None:
@@ -440,7 +365,7 @@ class Fleet:
         berth.take_back()
         berth.ended = True
         del self._berths[berth.name], self._of[berth.running]
-        self._streams[berth.host.number].forget(berth.name)
+        self._looking.forget(berth.host.number, berth.name)
         if berth.running.run_s != OPEN_ENDED:
             self.will_end -= 1
 
@@ -660,15 +585,8 @@ class Fleet:
         while True:
             yield self._clock.timeout(LOOK_S)
             now = self._clock.now
-            passed_s, self._looked_s = now - self._looked_s, now
-            for berth in self._berths.values():
-                if berth.began:  # again, since a stream ends with its Engine
-                    self._streams[berth.host.number].follow(berth.name)
-            for number, streams in enumerate(self._streams):
-                self._used[:, number] = self._rates(number, streams.counters())
-            self._sums += self._used * passed_s
-            capacity = self._replay.ledger.snapshot().capacity[self._rows]
-            self._levels = _spread(self._used, capacity)
+            running = [(berth.host.number, berth.name) for berth in self._berths.values() if berth.began]
+            self._looking.look(now, running, self._replay.ledger.snapshot().capacity)
             self._replay.use_changed(-1)
             self._give_up()
             if now - self._reconciled_s >= RECONCILE_S:
@@ -676,33 +594,3 @@ class Fleet:
                 for host in self._hosts:
                     if host.up:
                         self._ask_what_became(host)
-
-    def _rates(self, number: int, now: Mapping[str, Counters]) -> list[float]:
-        """Give what a host uses, in the units of the books, from what each container has used up to now."""
-        before, self._spent[number] = self._spent[number], dict(now)
-        one = self._surveyed[number]
-        cpu = disk = memory = 0.0
-        for name, counters in now.items():
-            memory += counters.memory_bytes
-            had = before.get(name)
-            if had is None or counters.at_s <= had.at_s:
-                continue
-            passed_s = counters.at_s - had.at_s
-            cpu += (counters.cpu_s - had.cpu_s) / passed_s * MILLI
-            if one.disk is not None:
-                disk += one.disk_micro(had, counters) / passed_s
-        rates = {"cpu": cpu, "disk": disk, "memory": memory}
-        return [rates[name] for name in self.names]
-
-
-def _spread(used: FloatArray, capacity: IntArray) -> tuple[float, ...]:
-    """Give share used, and mean and standard deviation over hosts of what is used of each, resource after resource."""
-    levels: list[float] = []
-    for amounts, sizes in zip(used, capacity, strict=True):
-        has = sizes > 0
-        if not has.any():
-            levels += (0.0, 0.0, 0.0)
-            continue
-        loads = amounts[has] / sizes[has]
-        levels += (float(amounts[has].sum() / sizes[has].sum()), float(loads.mean()), float(loads.std()))
-    return tuple(levels)
