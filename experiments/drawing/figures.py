@@ -103,7 +103,8 @@ def _bars(axes: style.Axes, title: str, summary: pd.DataFrame, columns: dict[str
         width = 0.8 / max(len(there), 1)
         for number, column in enumerate(there):
             values = group[column].astype(float)
-            mean = values.mean()
+            # Of equal values the mean may be off by rounding, and an error bar must not be negative.
+            mean = min(max(values.mean(), values.min()), values.max())
             axes.barh(
                 place + (number - (len(there) - 1) / 2) * width,
                 mean,
