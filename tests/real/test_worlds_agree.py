@@ -100,15 +100,9 @@ def test_on_the_wall_clock_everything_happens_as_in_the_tank(architecture, polic
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize(
-    ("architecture", "policy"),
-    [
-        ("shared-state", "binpack"),
-        pytest.param("shared-state", "spread", marks=pytest.mark.slow),
-        pytest.param("monolithic", "binpack", marks=pytest.mark.slow),
-        pytest.param("monolithic", "spread", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["spread", "binpack"])
+@pytest.mark.parametrize("architecture", ["monolithic", "shared-state"])
 def test_on_docker_hosts_the_same_is_decided_as_in_the_tank(inventory, architecture, policy):
     ours = Ours("tests", f"agree-{architecture}-{policy}")
     surveyed = survey(read_inventory(inventory), ours)
