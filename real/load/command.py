@@ -83,7 +83,7 @@ def run(behaviour: Behaviour, need: Resources, run_s: float, units_per_s: float,
         words += ["--exit", str(fault.exit_code)]
     if fault.die_after_s is not None:
         words += ["--die-after", repr(float(fault.die_after_s))]
-    return words + [_phase(share * run_s, demand) for share, demand in _phases(behaviour, need)]
+    return words + [_phase(share * run_s, demand) for share, demand in phases(behaviour, need)]
 
 
 def prepare(data_bytes: int) -> list[str]:
@@ -102,7 +102,7 @@ def calibrate(for_s: float = 0.5) -> list[str]:
 
 def threads(behaviour: Behaviour, need: Resources) -> int:
     """Say how many threads a container has at most, what its limit of processes must allow."""
-    return 2 + max(ceil(demand.cpu_cores) for _, demand in _phases(behaviour, need))
+    return 2 + max(ceil(demand.cpu_cores) for _, demand in phases(behaviour, need))
 
 
 def assumptions(behaviours: Iterable[Behaviour]) -> list[str]:
@@ -130,7 +130,7 @@ def assumptions(behaviours: Iterable[Behaviour]) -> list[str]:
     return [f"{count} real containers {text}" for text, count in said.items() if count]
 
 
-def _phases(behaviour: Behaviour, need: Resources) -> tuple[Phase, ...]:
+def phases(behaviour: Behaviour, need: Resources) -> tuple[Phase, ...]:
     """Give the phases in which something is done; without a behaviour the tank does the same."""
     phases = behaviour or (Phase(1.0, Demand(need.cpu_milli / MILLI, float(need.memory_bytes))),)
     return tuple([phase for phase in phases if phase.share > 0])

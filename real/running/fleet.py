@@ -14,7 +14,7 @@ import numpy as np
 
 from policies.arrays import FloatArray
 from policies.log import Event
-from policies.requests import RESOURCES, Demand, Resources
+from policies.requests import RESOURCES, Resources
 from policies.sharing import Isolation, device_micro
 from policies.sharing.isolation import Shares
 from real.clock import WallClock
@@ -28,7 +28,7 @@ from real.running.looking import Looking
 from real.running.survey import Surveyed
 from traces.replay import Replay
 from traces.replay.containers import Running
-from traces.trace import OPEN_ENDED, Behaviour, Phase
+from traces.trace import OPEN_ENDED, Behaviour
 from traces.units import MILLI
 
 #: How often what hosts use is looked at, in seconds: Engines tell it once a second.
@@ -164,14 +164,13 @@ class Fleet:
 
     def parts(self, running: Running) -> Sequence[Running]:
         """Give what ends together: every container by itself."""
-        return [
-            Running(
-                running.job, running.scheduler, running.task, running.hosts[n : n + 1], np.ones(1, dtype=np.int64),
-                running.run_s, running.since_s, running.recorded, running.behaviour,
-            )
-            for n, count in enumerate(running.counts.tolist())
-            for _ in range(count)
-        ]  # fmt: skip
+        alone = []
+        for n, count in enumerate(running.counts.tolist()):
+            for _ in range(count):
+                one = running.part(slice(n, n + 1))
+                one.counts = np.ones(1, dtype=np.int64)
+                alone.append(one)
+        return alone
 
     def start(self, running: Running) -> None:
         """Have a container launched on its host."""
@@ -231,7 +230,9 @@ class Fleet:
         running, host = berth.running, berth.host
         job, task = running.job, running.task
         one = self._surveyed[host.number]
-        cores = max((phase.demand.cpu_cores for phase in self._phases(running)), default=0.0)
+        cores = max(
+            (phase.demand.cpu_cores for phase in command.phases(running.behaviour, running.task.need)), default=0.0
+        )
         berth.asked = flags.cpu_flags(self._rules.isolation, task.need.cpu_milli, cores, job.workload != "batch")
         berth.config = flags.created(
             one.client,
@@ -387,13 +388,11 @@ class Fleet:
 
     # -- how long they take alone -----------------------------------------------------------------------------
 
-    def _phases(self, running: Running) -> tuple[Phase, ...]:
-        need = running.task.need
-        return running.behaviour or (Phase(1.0, Demand(need.cpu_milli / MILLI, float(need.memory_bytes))),)
-
     def _is_greedy(self, running: Running) -> bool:
         limit_bytes = flags.memory_limit(running.task.need.memory_bytes)
-        return any(phase.demand.memory_bytes > limit_bytes for phase in self._phases(running))
+        return any(
+            phase.demand.memory_bytes > limit_bytes for phase in command.phases(running.behaviour, running.task.need)
+        )
 
     def _alone_s(self, berth: Berth) -> float:
         """Say how long a container takes with its host to itself: a host may be smaller than what it would use."""
@@ -401,7 +400,7 @@ class Fleet:
         capacity = dict(zip(RESOURCES, one.capacity, strict=True))
         cap = berth.asked.get("cpu_quota", 0) / flags.PERIOD_US or inf
         alone_s = 0.0
-        for share, demand in self._phases(berth.running):
+        for share, demand in command.phases(berth.running.behaviour, berth.running.task.need):
             needs = {
                 "cpu": demand.cpu_cores * MILLI,
                 "disk": device_micro(demand, 1, one.disk) if one.disk else 0.0,

@@ -307,12 +307,12 @@ class DockerHost:
 
     def _pass_on(self, event: Mapping[str, Any]) -> None:
         action, attributes = event.get("Action", ""), event.get("Actor", {}).get("Attributes", {})
-        if action not in ("start", "die", "oom"):
+        if action not in ("start", "die"):
             return
         mine = self.ours.labels().items() <= attributes.items()
         if mine:
             self._clock.tell(self._listener.happened, self, action, attributes.get("name", ""), attributes)
-        elif action != "oom":
+        else:
             self._clock.tell(self._listener.others_changed, self)
 
     def _close_stream(self) -> None:

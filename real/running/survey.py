@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from time import monotonic
 from typing import Any, TypeVar
 
 import docker
@@ -18,7 +16,7 @@ from policies.sharing import Disk, disk_named
 from real.engine import ANSWER_S, WORK_S, EngineError, connect, explained
 from real.labels import Ours, is_ours
 from real.load import command, image, report
-from real.watching.hosts import engine_labels, remove_container, taken
+from real.watching.hosts import N, engine_labels, on_each, remove_container, taken
 from traces.hosts import Hosts
 from traces.inventory import HostEntry
 from traces.units import MILLI
@@ -221,32 +219,10 @@ def hosts_of(surveyed: Sequence[Surveyed]) -> Hosts:
     )
 
 
-def at_once(items: Sequence[Any], work: Callable[[Any], T]) -> list[T]:
-    """Do something with every host, each in a thread of its own, in which an Engine's errors become the user's.
-
-    Whoever interrupts it does not wait long for hosts that hang: an executor would, and the interpreter again.
-    """
-    answers: dict[int, T | Exception] = {}
-
-    def do(number: int, item: Any) -> None:
-        try:
-            answers[number] = work(item)
-        except Exception as error:
-            answers[number] = explained(item.name, error)
-
-    threads = [threading.Thread(target=do, args=each, daemon=True) for each in enumerate(items)]
-    for thread in threads:
-        thread.start()
-    try:
-        for thread in threads:
-            thread.join()
-    except BaseException:
-        until_s = monotonic() + ANSWER_S
-        for thread in threads:
-            thread.join(max(until_s - monotonic(), 0.0))
-        raise
+def at_once(hosts: Sequence[N], work: Callable[[N], T]) -> list[T]:
+    """Do something with every host (`on_each`); an Engine's errors become the user's."""
     done: list[T] = []
-    for _, answer in sorted(answers.items(), key=lambda pair: pair[0]):
+    for answer in on_each(hosts, work, limit_s=None, grace_s=ANSWER_S):
         if isinstance(answer, EngineError):
             raise UserError(str(answer)) from answer
         if isinstance(answer, Exception):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import docker
 
@@ -29,43 +29,65 @@ AT_ONCE = 16
 T = TypeVar("T")
 
 
+class Named(Protocol):
+    """What says which host it is of."""
+
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
 def on_each(
-    entries: Sequence[HostEntry], ask: Callable[[HostEntry], T], limit_s: float = HOST_S
+    hosts: Sequence[N], ask: Callable[[N], T], limit_s: float | None = HOST_S, grace_s: float = 0.0
 ) -> list[T | Exception]:
-    """Do something with all hosts at a time.
+    """Do something with all hosts at a time, each in a thread of its own.
+
+    Whoever interrupts it does not wait long for hosts that hang: an executor would, and the interpreter again.
 
     Parameters
     ----------
-    entries : sequence of HostEntry
+    hosts : sequence
         The hosts.
     ask : callable
         What is done with one.
-    limit_s : float
-        How long it may take.
+    limit_s : float, optional
+        How long it may take; None for as long as it takes.
+    grace_s : float
+        How long hosts may take to come to an end when it is interrupted.
 
     Returns
     -------
     list
         What it gave for each host, or an `EngineError` or `UserError` that names the host.
     """
-    answers: list[T | Exception] = [EngineError(entry.name, "no answer in time") for entry in entries]
+    answers: list[T | Exception] = [EngineError(host.name, "no answer in time") for host in hosts]
 
-    def one(position: int, entry: HostEntry) -> None:
+    def one(position: int, host: N) -> None:
         try:
-            answers[position] = ask(entry)
+            answers[position] = ask(host)
         except Exception as error:
-            answers[position] = explained(entry.name, error)
+            answers[position] = explained(host.name, error)
 
-    threads = [threading.Thread(target=one, args=item, daemon=True) for item in enumerate(entries)]
+    threads = [threading.Thread(target=one, args=item, daemon=True) for item in enumerate(hosts)]
     for thread in threads:
         thread.start()
-    deadline_s = time.monotonic() + limit_s
-    for thread in threads:
-        thread.join(max(0.0, deadline_s - time.monotonic()))
+    try:
+        _join(threads, limit_s)
+    except BaseException:
+        _join(threads, grace_s)
+        raise
     for answer in answers:
         if isinstance(answer, Exception) and not isinstance(answer, EngineError | UserError):
             raise answer
     return list(answers)
+
+
+def _join(threads: Iterable[threading.Thread], limit_s: float | None) -> None:
+    deadline_s = None if limit_s is None else time.monotonic() + limit_s
+    for thread in threads:
+        thread.join(None if deadline_s is None else max(0.0, deadline_s - time.monotonic()))
 
 
 class Load(NamedTuple):
