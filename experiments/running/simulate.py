@@ -31,7 +31,7 @@ from traces.faster import Faster
 from traces.formats import open_trace
 from traces.profiles import Profiler
 from traces.rejects import OnBadRow, Rejects
-from traces.replay import SAMPLES, Replay, ReplayOptions
+from traces.replay import SAMPLES, Replay
 from traces.trace import Arrival, Trace
 from traces.units import MILLI
 
@@ -197,12 +197,12 @@ def _replayed(
 
     metrics = Metrics(water.levels)
     heard = [metrics] if explanation is None else [metrics, explanation]
-    world = water.make(
+    world = water.world(
         choices.architecture(key.architecture),
         settings,
         placer,
         Log([*heard, *sinks(water.levels)]),
-        ReplayOptions(
+        water.options(
             until_s=until_s,
             sample_s=until_s / SAMPLES if until_s else 1.0,
             # A recording that says when it ends also says what was submitted again.
@@ -219,7 +219,7 @@ def _replayed(
     unsaid = _unsaid(study)
     arrivals = iter(_profiled(profiler, trace.arrivals()))
     horizon_s = world.run(_listen(arrivals, unsaid) if unsaid else arrivals, tick)
-    water.notes.extend(unsaid.values())
+    water.notes.extend([*unsaid.values(), *world.notes()])
     return metrics, explanation, horizon_s
 
 

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from experiments.running import choices
 from experiments.running.at_sea import docker_hosts, is_at_sea
 from experiments.running.machines import hosts_of, interplay_of
 from experiments.running.study import RunKey, Study
 from policies.errors import UserError
-from policies.log import Levels, Log
-from policies.placement import Placer
-from policies.scheduling import Architecture, Settings
+from policies.log import Levels
 from sim import Tank, TankOptions
 from sim.contention import levels_of
 from traces.hosts import Hosts
 from traces.replay import Replay, ReplayOptions
 from traces.trace import Trace
-
-#: Makes the world of a run: of who schedules, how, who places, where it is written, and how it goes.
-Make = Callable[[Architecture, Settings, Callable[[str], Placer], Log, ReplayOptions], Replay]
 
 
 @dataclass(frozen=True)
@@ -34,8 +30,10 @@ class Water:
         Its machines.
     levels : Levels
         What the levels of its log are.
-    make : callable
-        Makes its world.
+    world : callable
+        Makes its world, of who schedules, how, who places, where it is written, and the options.
+    options : callable
+        Makes the options of its world, of those that every world has (`traces.replay.ReplayOptions`).
     shared : bool
         Whether containers share their hosts, so that it matters what they use.
     notes : list of str
@@ -44,7 +42,8 @@ class Water:
 
     hosts: Hosts
     levels: Levels
-    make: Make
+    world: Callable[..., Replay]
+    options: Callable[..., ReplayOptions]
     shared: bool
     notes: list[str] = field(default_factory=list)
 
@@ -71,17 +70,15 @@ def _tank(study: Study, trace: Trace) -> Water:
         raise UserError("there are no hosts")
     interplay = interplay_of(study, hosts)
 
-    def make(
-        architecture: Architecture,
-        settings: Settings,
-        placer: Callable[[str], Placer],
-        log: Log,
-        options: ReplayOptions,
-    ) -> Tank:
-        return Tank(hosts, architecture, settings, placer, log, TankOptions(**vars(options), interplay=interplay))
-
     shared = interplay is not None
-    return Water(hosts, levels_of(hosts.resources(), shared=shared), make, shared, notes)
+    return Water(
+        hosts,
+        levels_of(hosts.resources(), shared=shared),
+        partial(Tank, hosts),
+        partial(TankOptions, interplay=interplay),
+        shared,
+        notes,
+    )
 
 
 @contextmanager
@@ -93,21 +90,11 @@ def _sea(study: Study, key: RunKey) -> Iterator[Water]:
     rules = Rules(choices.isolation(study.isolation), study.network, study.restarts, study.lost_after_s)
     with docker_hosts(study, key, notes) as (surveyed, ours):
         hosts = hosts_found(surveyed)
-        seas: list[Sea] = []
-
-        def make(
-            architecture: Architecture,
-            settings: Settings,
-            placer: Callable[[str], Placer],
-            log: Log,
-            options: ReplayOptions,
-        ) -> Sea:
-            at_sea = SeaOptions(**vars(options), rules=rules, measure_s=study.measure_s)
-            seas.append(Sea(surveyed, ours, architecture, settings, placer, log, at_sea))
-            return seas[0]
-
-        try:
-            yield Water(hosts, levels_at_sea(hosts.resources()), make, shared=True, notes=notes)
-        finally:
-            for sea in seas:
-                notes += sea.notes()
+        yield Water(
+            hosts,
+            levels_at_sea(hosts.resources()),
+            partial(Sea, surveyed, ours),
+            partial(SeaOptions, rules=rules, measure_s=study.measure_s),
+            shared=True,
+            notes=notes,
+        )

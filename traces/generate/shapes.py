@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from traces.generate.laws import Constant, Empirical, Exponential
+from traces.generate.laws import Constant, Empirical, Exponential, Marginal
 from traces.generate.spec import ClassSpec, HostsSpec, UsesSpec, WorkloadSpec
 
-GIB = 2.0**30
+MIB = 2.0**20
 
 
-def _class(name: str, uses: UsesSpec) -> ClassSpec:
-    """Make jobs that nothing tells apart but what they use."""
+def _class(
+    name: str,
+    interarrival_s: Marginal,
+    duration_s: Marginal,
+    uses: UsesSpec,
+    *,
+    tasks: float = 1.0,
+    cpus: float = 0.25,
+    memory_bytes: float = 64 * MIB,
+) -> ClassSpec:
+    """Make batch jobs of equal requests."""
     return ClassSpec(
         name,
-        interarrival_s=Exponential(12.0),
-        tasks=Constant(4.0),
-        duration_s=Exponential(60.0),
-        cpus=Constant(0.25),
-        memory_bytes=Constant(GIB / 2),
+        interarrival_s=interarrival_s,
+        tasks=Constant(tasks),
+        duration_s=duration_s,
+        cpus=Constant(cpus),
+        memory_bytes=Constant(memory_bytes),
         workload="batch",
         uses=uses,
     )
+
+
+def _large(name: str, uses: UsesSpec) -> ClassSpec:
+    """Make jobs that nothing tells apart but what they use."""
+    return _class(name, Exponential(12.0), Exponential(60.0), uses, tasks=4.0, memory_bytes=512 * MIB)
 
 
 #: Equal requests, unlike use. At rate 1 a host has two containers of each kind on the mean while nobody is slowed.
@@ -27,8 +41,8 @@ CPU_IO = WorkloadSpec(
     span_s=3600.0,
     hosts=(HostsSpec(20, 1.0, 16 * 2**30),),
     classes=(
-        _class("cpu", UsesSpec(cpu_demand=Constant(1.0))),
-        _class("io", UsesSpec(cpu_demand=Constant(0.05), disk_read_bps=Constant(60e6))),
+        _large("cpu", UsesSpec(cpu_demand=Constant(1.0))),
+        _large("io", UsesSpec(cpu_demand=Constant(0.05), disk_read_bps=Constant(60e6))),
     ),
     notes=(
         "containers that compute (1 core) and that read (60 MB/s in order, requests of 128 KiB), which ask for the "
@@ -39,16 +53,7 @@ CPU_IO = WorkloadSpec(
 
 def _small(name: str, work_s: tuple[float, ...], uses: UsesSpec) -> ClassSpec:
     """Make jobs of a single container, of which three find room on a host by what they ask for."""
-    return ClassSpec(
-        name,
-        interarrival_s=Exponential(3.75),
-        tasks=Constant(1.0),
-        duration_s=Empirical(work_s),
-        cpus=Constant(0.25),
-        memory_bytes=Constant(64 * 2.0**20),
-        workload="batch",
-        uses=uses,
-    )
+    return _class(name, Exponential(3.75), Empirical(work_s), uses)
 
 
 #: The same on a small scale, for real hosts and within minutes: about 32 containers of each kind in two minutes for two
@@ -74,16 +79,7 @@ CPU_IO_SMALL = WorkloadSpec(
 
 def _wave(name: str, uses: UsesSpec) -> ClassSpec:
     """Make one container in each wave."""
-    return ClassSpec(
-        name,
-        interarrival_s=Constant(12.0),
-        tasks=Constant(1.0),
-        duration_s=Constant(4.0),
-        cpus=Constant(0.1),
-        memory_bytes=Constant(48 * 2.0**20),
-        workload="batch",
-        uses=uses,
-    )
+    return _class(name, Constant(12.0), Constant(4.0), uses, cpus=0.1, memory_bytes=48 * MIB)
 
 
 _COMPUTES = UsesSpec(cpu_demand=Constant(1.0))

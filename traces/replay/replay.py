@@ -302,6 +302,10 @@ class Replay:
             fits = self._fits_somewhere[task] = self._hosts.could_hold(task)
         return fits
 
+    def notes(self) -> list[str]:
+        """Say what a reader of the results must know of the run, one line each: of most, nothing."""
+        return []
+
     # -- what schedulers ask for (`policies.scheduling.world.Cell`) -------------------------------------------
 
     def commit(self, pending: Pending, transaction: Sequence[Claims], conflict: Conflict, commit: Commit) -> Any:
