@@ -16,7 +16,7 @@ from policies.sharing import Disk, disk_named
 from real.engine import ANSWER_S, WORK_S, EngineError, connect, explained
 from real.labels import Ours, is_ours
 from real.load import command, image, report
-from real.watching.hosts import N, engine_labels, on_each, remove_container, taken
+from real.watching.hosts import N, filled, on_each, remove_container, taken
 from traces.hosts import Hosts
 from traces.inventory import HostEntry
 from traces.units import MILLI
@@ -53,16 +53,14 @@ class Surveyed:
     def __init__(self, entry: HostEntry, ours: Ours, disk: Disk | None) -> None:
         self.client = connect(entry, ANSWER_S)
         self.info: Mapping[str, Any] = self.client.info()
-        cpus = entry.cpus or float(self.info["NCPU"])
-        memory_bytes = entry.memory_bytes or int(self.info["MemTotal"])
-        self.entry = replace(entry, cpus=cpus, memory_bytes=memory_bytes)
+        self.entry = filled(entry, self.info)
         self.disk = disk_named(entry.disk) if entry.disk else disk
-        self.attributes = {**engine_labels(self.info), **entry.labels}
+        self.attributes = self.entry.labels
         self._ours = ours
         self.scratch = f"towtank-{ours.run}"
         self.whole = Resources(
-            cpu_milli=round(cpus * MILLI),
-            memory_bytes=memory_bytes,
+            cpu_milli=round((self.entry.cpus or 0.0) * MILLI),
+            memory_bytes=self.entry.memory_bytes or 0,
             disk_micro=DEVICE_MICRO if self.disk else 0,
             net_bps=entry.net_bps,
         )

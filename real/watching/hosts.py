@@ -165,12 +165,16 @@ def described(entry: HostEntry) -> HostEntry:
     tls = entry.tls and replace(
         entry.tls, **{name: str(Path(file).absolute()) for name, file in asdict(entry.tls).items() if file}
     )
+    return replace(filled(entry, info), tls=tls)
+
+
+def filled(entry: HostEntry, info: Mapping[str, Any]) -> HostEntry:
+    """Give an entry with what its Engine says of itself where the entry says nothing, and the labels of both."""
     return replace(
         entry,
         cpus=entry.cpus or float(info["NCPU"]),
-        memory_bytes=entry.memory_bytes or info["MemTotal"],
+        memory_bytes=entry.memory_bytes or int(info["MemTotal"]),
         labels={**engine_labels(info), **entry.labels},
-        tls=tls,
     )
 
 
