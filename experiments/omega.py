@@ -24,7 +24,7 @@ from experiments.measures.theory import Stream, streams_of
 from experiments.running.experiment import Plan, Point
 from experiments.running.study import Detail, RunKey, Study
 from traces.formats import open_trace
-from traces.rejects import Rejects
+from traces.reading.rejects import Rejects
 
 PAPER = "EuroSys'13"
 

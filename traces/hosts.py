@@ -263,7 +263,7 @@ def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
         "host", "cpus", "memory_bytes", "gpus", "joins_s", "leaves_s", "labels", "disk_class", "net_bps",
         *LATER_COLUMNS,
     )  # fmt: skip
-    from traces import tables  # only where there is a file: Arrow costs a tenth of a start-up
+    from traces.reading import tables  # only where there is a file: Arrow costs a tenth of a start-up
 
     table = tables.read_whole(path, required=known[:3], optional=known[3:])
     names = table.text("host")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -10,7 +11,8 @@ from typing import ClassVar, NamedTuple
 from policies.arrays import FloatArray, IntArray
 from policies.requests import Demand, Group, Job, Task
 from traces.hosts import Hosts
-from traces.rejects import Rejects
+from traces.reading.options import DEFAULT, ReadOptions
+from traces.reading.rejects import Rejects
 
 #: Run time of a container whose end nobody recorded.
 OPEN_ENDED = float("inf")
@@ -49,12 +51,15 @@ class Arrival(NamedTuple):
         What they use meanwhile, one entry per group, or none at all where nobody knows.
     after : tuple of str
         Jobs that must have come to their end before this one is submitted.
+    workflow : str
+        The workflow (an acyclic graph of jobs that come after one another) that it is a part of; empty for none.
     """
 
     job: Job
     run_s: tuple[RunTime, ...]
     behaviours: tuple[Behaviour, ...] = ()
     after: tuple[str, ...] = ()
+    workflow: str = ""
 
     def each_behaviour(self) -> tuple[Behaviour, ...]:
         """Give one entry per group, whether or not anything is known."""
@@ -87,16 +92,29 @@ class Trace(ABC):
         File or folder of the data set.
     rejects : Rejects
         What to do with rows that cannot be used.
+    options : ReadOptions
+        What else a reader is told.
+
+    Attributes
+    ----------
+    odd : Counter of str
+        What was odd, assumed or left out of rows that were accepted, in words, and how often; see `counted`.
     """
 
     #: The name the command line knows the format by.
     format: ClassVar[str]
-    #: What the data set is, with the credit its licence asks for; one line.
+    #: What the data set is called.
+    dataset: ClassVar[str] = ""
+    #: On which terms it may be used; one line.
+    licence: ClassVar[str] = ""
+    #: The credit that its licence or its publishers ask for; one line.
     credit: ClassVar[str] = ""
 
-    def __init__(self, path: Path, rejects: Rejects) -> None:
+    def __init__(self, path: Path, rejects: Rejects, options: ReadOptions = DEFAULT) -> None:
         self.path = path
         self.rejects = rejects
+        self.options = options
+        self.odd: Counter[str] = Counter()
 
     @abstractmethod
     def arrivals(self) -> Iterator[Arrival]:
@@ -130,7 +148,11 @@ class Trace(ABC):
 
     def assumptions(self) -> list[str]:
         """List what was assumed or left out, one line each; complete once `arrivals` was read."""
-        return []
+        return self.counted()
+
+    def counted(self) -> list[str]:
+        """Say what was odd, one line each, with how often it was."""
+        return [f"{text}: {count:,}" for text, count in self.odd.items() if count]
 
     def files(self) -> list[Path]:
         """List the files that make up the trace; its fingerprint is made of them."""

@@ -15,6 +15,9 @@ MILLI = 1000
 #: Milli-GPUs in a GPU.
 GPU_MILLI = 1000
 
+#: Whole numbers below it are exact as floats; more of anything than any machine has.
+EXACT = 2**53
+
 _SIZES = {"": 1, "B": 1}
 for _power, _letter in enumerate("KMGTPE", start=1):
     _SIZES[f"{_letter}B"] = _SIZES[_letter] = 1000**_power

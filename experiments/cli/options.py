@@ -14,6 +14,14 @@ Group = tuple[Callable[[Any], Any], ...]
 
 DEFAULT = Study()
 
+#: Of readers of traces whose amounts are shares.
+REFERENCE = click.option(
+    "--reference-machine",
+    metavar="CORES:MEMORY",
+    help="The machine that amounts of a trace are shares of, where they are normalised, for instance 64:256GiB "
+    "[default: as `towtank trace info` says].",
+)
+
 #: What is run.
 WORKLOAD: Group = (
     click.option(
@@ -32,6 +40,7 @@ WORKLOAD: Group = (
         metavar="X",
         help="Divide the times of the trace (submissions, run times) by X; rates and decision times stay.",
     ),
+    REFERENCE,
     click.option("--prefill", metavar="FILE", help="Native jobs that run from the beginning, placed at random."),
     click.option(
         "--until",

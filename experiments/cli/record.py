@@ -54,7 +54,7 @@ def record(
     end have no end in the trace (duration inf), those that run at the beginning are submitted at 0. Beside FILE lies
     FILE.journal while it records; after a kill -9, --recover makes the trace of it.
     """
-    from traces.write import SUFFIXES
+    from traces.formats.native import SUFFIXES
 
     journal = out.with_name(f"{out.name}.journal")
     if not out.name.endswith(SUFFIXES):
@@ -111,7 +111,7 @@ def _record(entries: list[HostEntry], labels: tuple[str, ...], journal: Path, fo
 
 def _write(recording: Recording, out: Path, journal: Path) -> None:
     """Write the trace; the journal goes only once that is done."""
-    from traces.write import write_native
+    from traces.formats.native import write_native
 
     written = write_native(recording.arrivals, out)
     journal.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from experiments.cli.options import REFERENCE
 from policies.errors import UserError
 
 
@@ -23,7 +24,16 @@ def trace() -> None:
 @click.option(
     "--usage", is_flag=True, help="Read what containers used, too, where it is a large table of its own (google2011)."
 )
-def info(spec: str, hosts: str | None, host_cpus: float, host_memory: str, on_bad_row: str, usage: bool) -> None:
+@REFERENCE
+def info(
+    spec: str,
+    hosts: str | None,
+    host_cpus: float,
+    host_memory: str,
+    on_bad_row: str,
+    usage: bool,
+    reference_machine: str | None,
+) -> None:
     """Say what is in a trace: span, counts, totals against capacity, rates, and rows that cannot be used."""
     from experiments.measures.traceinfo import describe
     from experiments.running.machines import hosts_of
@@ -33,7 +43,7 @@ def info(spec: str, hosts: str | None, host_cpus: float, host_memory: str, on_ba
 
     study = Study(
         trace=spec, hosts=hosts, host_cpus=host_cpus, host_memory_bytes=size(host_memory), on_bad_row=on_bad_row,
-        contention=usage,
+        contention=usage, reference_machine=reference_machine,
     )  # fmt: skip
     opened = trace_of(study, seed=1)
     try:
@@ -59,8 +69,8 @@ def info(spec: str, hosts: str | None, host_cpus: float, host_memory: str, on_ba
 def generate(spec: str, seed: int, out: Path) -> None:
     """Write a generated workload as a native trace: the jobs that come, not what runs at the beginning."""
     from traces.formats import open_trace
-    from traces.rejects import Rejects
-    from traces.write import write_native
+    from traces.formats.native import write_native
+    from traces.reading.rejects import Rejects
 
     written = write_native(open_trace(f"generated:{spec}", Rejects(), seed).arrivals(), out)
     click.echo(f"{out}: {written.rows} rows")

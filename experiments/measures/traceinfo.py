@@ -34,7 +34,7 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
     cores = hosts.capacity[0].mean() / 1e3 if hosts is not None and len(hosts) else 0.0
     uses = Uses(cores or REFERENCE_CORES)
     for arrival in trace.arrivals():
-        job, run_s, behaviours, after = arrival
+        job, run_s, behaviours, after, _ = arrival
         waiting += bool(after)
         first_s, last_s = min(first_s, job.submit_s), max(last_s, job.submit_s)
         jobs[job.workload] += not job.resubmission
@@ -64,8 +64,9 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
     rejects = trace.rejects
 
     yield f"{trace.path} ({trace.format})"
-    if trace.credit:
-        yield f"  credit: {trace.credit}"
+    for name, text in (("data set", trace.dataset), ("licence", trace.licence), ("credit", trace.credit)):
+        if text:
+            yield f"  {name}: {text}"
     yield f"  rows: {rejects.read} read, {rejects.accepted} accepted, {rejects.rejected} rejected"
     for reason, count in rejects.reasons.most_common():
         yield f"    {count} × {reason}"

@@ -13,9 +13,9 @@ from experiments.running.study import RunKey, Study
 from policies.requests import Demand, Group, Job, Resources, Task
 from policies.sharing import DISKS, device_time
 from policies.streams import stream
+from traces.formats.native import write_native
 from traces.trace import Arrival, steady
 from traces.units import MILLI
-from traces.write import write_native
 
 
 class Kind(NamedTuple):

@@ -27,10 +27,12 @@ from policies.placement.choosers import RandomFirstFit
 from policies.scheduling import Settings
 from policies.scheduling.scheduler import DecisionTime
 from policies.streams import stream
-from traces.faster import Faster
+from traces.changed.faster import Faster
 from traces.formats import open_trace
 from traces.profiles import Profiler
-from traces.rejects import OnBadRow, Rejects
+from traces.reading.options import ReadOptions
+from traces.reading.reference import reference_named
+from traces.reading.rejects import OnBadRow, Rejects
 from traces.replay import SAMPLES, Replay
 from traces.trace import Arrival, Trace
 from traces.units import MILLI
@@ -93,8 +95,9 @@ def trace_of(study: Study, seed: int, reject_file: Path | None = None) -> Trace:
     """Open the study's trace, at the study's speed."""
     rejects = Rejects(OnBadRow(study.on_bad_row), reject_file)
     # What containers use matters to their neighbours only.
-    usage = study.contention or is_at_sea(study)
-    return _at_speed(study, open_trace(study.trace, rejects, seed, usage=usage))
+    reference = None if study.reference_machine is None else reference_named(study.reference_machine)
+    options = ReadOptions(study.contention or is_at_sea(study), reference)
+    return _at_speed(study, open_trace(study.trace, rejects, seed, options))
 
 
 def _at_speed(study: Study, trace: Trace) -> Trace:

@@ -44,6 +44,7 @@ class Study:
     on: str = "tank"  # or "docker:" and an inventory, addresses or contexts
     trace: str = "generated:default"
     speed: float = 1.0
+    reference_machine: str | None = None  # None: as the reader of the trace assumes
     prefill: str | None = None
     until_s: float | None = None
     hosts: str | None = None

@@ -3,9 +3,9 @@
 import pytest
 
 from experiments.measures.traceinfo import describe
+from traces.formats.native import Native
 from traces.hosts import uniform
-from traces.native import Native
-from traces.rejects import Rejects
+from traces.reading.rejects import Rejects
 
 HEADER = "job,submit_s,workload,tasks,duration_s,cpus,memory_bytes,cpu_demand,disk_read_bps,random_io,net_bps,after\n"
 

@@ -11,9 +11,8 @@ from policies.requests import Resources
 from real import labels as label
 from real.watching.lives import Life, arrivals_of, asked_for, began_line, read_journal
 from real.watching.use import Counters
-from traces.native import Native
-from traces.rejects import Rejects
-from traces.write import write_native
+from traces.formats.native import Native, write_native
+from traces.reading.rejects import Rejects
 
 BEGAN_S = 1000.0
 

@@ -20,8 +20,8 @@ from real.running.flags import MOST_BPS
 from real.watching.hosts import on_each, survey, taken
 from real.watching.record import Recorder
 from real.watching.use import UseStreams
+from traces.formats.native import write_native
 from traces.inventory import read_inventory
-from traces.write import write_native
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

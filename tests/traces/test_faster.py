@@ -8,9 +8,9 @@ import pytest
 from experiments.running.simulate import simulate
 from experiments.running.study import RunKey, Study
 from policies.requests import Demand, Group, Job, MapReduce, Resources, Task
-from traces.faster import Faster
+from traces.changed.faster import Faster
 from traces.hosts import HostEvent, uniform
-from traces.rejects import Rejects
+from traces.reading.rejects import Rejects
 from traces.trace import OPEN_ENDED, Arrival, Phase, Recorded, Trace
 
 

@@ -35,7 +35,7 @@ from traces.generate import (
     drawing,
     read_spec,
 )
-from traces.rejects import Rejects
+from traces.reading.rejects import Rejects
 
 GIB = 2**30
 ROOT = Path(__file__).parents[2]
@@ -265,7 +265,7 @@ def test_one_seed_is_one_workload_in_every_process():
     program = """
 import hashlib
 from traces.generate import DEFAULT, Generated
-from traces.rejects import Rejects
+from traces.reading.rejects import Rejects
 jobs = [(a.job.id, a.job.submit_s, a.job.groups, a.run_s) for a in Generated(DEFAULT, 5, Rejects()).arrivals()]
 print(len(jobs), hashlib.sha256(repr(jobs).encode()).hexdigest())
 """

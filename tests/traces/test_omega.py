@@ -8,7 +8,7 @@ import pytest
 from policies.errors import UserError
 from traces.formats import open_trace
 from traces.generate import CLUSTERS, DEFAULT, Generated
-from traces.rejects import Rejects
+from traces.reading.rejects import Rejects
 
 DAY_S = 86_400.0
 PUBLISHED = ("omega-a", "omega-b", "omega-c")  # D is in none of these figures

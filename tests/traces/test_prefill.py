@@ -23,7 +23,7 @@ from traces.generate import (
     WorkloadSpec,
     drawing,
 )
-from traces.rejects import Rejects
+from traces.reading.rejects import Rejects
 
 LAWS = [
     Constant(7.0),

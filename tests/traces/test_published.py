@@ -9,7 +9,7 @@ from policies.errors import UserError
 from policies.requests import Operator
 from traces.formats import open_trace
 from traces.generate import EMBEDDED
-from traces.rejects import Rejects
+from traces.reading.rejects import Rejects
 
 
 def opened(name, seed=1):

@@ -27,7 +27,7 @@ from traces.generate.spec import (
     WorkloadSpec,
 )
 from traces.hosts import Hosts, range_names
-from traces.rejects import Rejects
+from traces.reading.rejects import Rejects
 from traces.trace import Arrival, Behaviour, Trace, steady
 from traces.units import MILLI, thousandths
 

@@ -15,7 +15,7 @@ from traces.generate.published import LOADS
 from traces.generate.reading import read_spec
 from traces.generate.shapes import CPU_IO, CPU_IO_SMALL, CPU_IO_WAVES
 from traces.generate.spec import FACTORS, PickySpec, PrefillSpec, WorkloadSpec
-from traces.rejects import Rejects
+from traces.reading.rejects import Rejects
 from traces.units import seconds
 
 #: Workloads that are there without a file.

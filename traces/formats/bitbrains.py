@@ -16,8 +16,9 @@ from policies.arrays import FloatArray
 from policies.errors import UserError
 from policies.requests import Demand, Group, Job, Resources, Task
 from traces.hosts import TOO_MUCH
-from traces.rejects import OnBadRow, Rejects
-from traces.tables import Reader
+from traces.reading.options import DEFAULT, ReadOptions
+from traces.reading.rejects import OnBadRow, Rejects
+from traces.reading.tables import Reader
 from traces.trace import Arrival, Phase, Trace
 from traces.units import MILLI
 
@@ -63,8 +64,8 @@ class Bitbrains(Trace):
         "http://gwa.ewi.tudelft.nl/datasets/gwa-t-12-bitbrains"
     )
 
-    def __init__(self, path: Path, rejects: Rejects) -> None:
-        super().__init__(path, rejects)
+    def __init__(self, path: Path, rejects: Rejects, options: ReadOptions = DEFAULT) -> None:
+        super().__init__(path, rejects, options)
         self._odd: Counter[str] = Counter()
         self._share = 0.0
 
@@ -209,7 +210,7 @@ def _arrival(number: int, submit_s: float, samples: _Samples, odd: Counter[str])
 
 def looks_like(path: Path) -> bool:
     """Say whether a path is a folder of such files."""
-    from traces.tables import column_names
+    from traces.reading.tables import column_names
 
     some = next(_files(path), None)
     if some is None:

@@ -15,9 +15,9 @@ from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.errors import UserError
 from policies.requests import Operator
 from traces.hosts import TOO_MUCH
-from traces.rejects import Rejects
-from traces.tables import Batch
-from traces.units import MILLI
+from traces.reading.rejects import Rejects
+from traces.reading.tables import Batch
+from traces.units import EXACT, MILLI
 
 #: The trace gives sizes as a share of the largest machine and keeps the real one secret. The ledger wants whole
 #: numbers, so the largest machine is written as this many cores and bytes: a millionth of its CPU is a millicore.
@@ -25,9 +25,6 @@ REFERENCE_CORES = 1000
 REFERENCE_MEMORY_BYTES = 10**12
 
 SECOND_US = 1_000_000
-
-#: Numbers below it are exact as floats, and no recorded time or identifier comes near it.
-EXACT = 2**53
 
 # The official names (schema.csv); the files have no header line.
 TASK_COLUMNS = (

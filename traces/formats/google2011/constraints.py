@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.requests import Constraint, Operator
-from traces.google2011.rows import OPERATORS, Ints, Rows, changes
+from traces.formats.google2011.rows import OPERATORS, Ints, Rows, changes
 
 
 class Demands:

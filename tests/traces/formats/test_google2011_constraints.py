@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from policies.errors import UserError
 from policies.requests import Constraint, Operator
-from traces.google2011 import Google2011
-from traces.rejects import OnBadRow, Rejects
+from traces.formats.google2011 import Google2011
+from traces.reading.rejects import OnBadRow, Rejects
 
 SUBMIT, SCHEDULE, EVICT = range(3)
 ADD, REMOVE, UPDATE = range(3)

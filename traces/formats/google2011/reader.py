@@ -11,11 +11,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from policies.sharing.disk import PAGE_BYTES
-from traces.google2011.constraints import Demands
-from traces.google2011.jobs import make_arrivals, make_prefill
-from traces.google2011.lives import in_order, make_lives
-from traces.google2011.machines import make_hosts, with_attributes
-from traces.google2011.rows import (
+from traces.formats.google2011.constraints import Demands
+from traces.formats.google2011.jobs import make_arrivals, make_prefill
+from traces.formats.google2011.lives import in_order, make_lives
+from traces.formats.google2011.machines import make_hosts, with_attributes
+from traces.formats.google2011.rows import (
     ATTRIBUTE,
     ATTRIBUTE_COLUMNS,
     CONSTRAINT,
@@ -41,10 +41,11 @@ from traces.google2011.rows import (
     usage_rows,
     which_parts,
 )
-from traces.google2011.usage import FULL_DISK_BPS, Usage
+from traces.formats.google2011.usage import FULL_DISK_BPS, Usage
 from traces.hosts import Hosts
-from traces.rejects import Rejects
-from traces.tables import Reader
+from traces.reading.options import DEFAULT, ReadOptions
+from traces.reading.rejects import Rejects
+from traces.reading.tables import Reader
 from traces.trace import Arrival, Behaviour, Recorded, Trace
 
 
@@ -64,9 +65,10 @@ class Google2011(Trace):
         The folder.
     rejects : Rejects
         What to do with rows that cannot be used.
-    usage : bool
-        Whether ``task_usage/`` is read, if it is there: of the whole month that is 45 GB. Containers then use all the
-        time the mean of what was measured, each by itself, so that unlike containers of a job become as many groups.
+    options : ReadOptions
+        With ``usage``, ``task_usage/`` is read, if it is there: of the whole month that is 45 GB. Containers then use
+        all the time the mean of what was measured, each by itself, so that unlike containers of a job become as many
+        groups.
 
     Notes
     -----
@@ -87,9 +89,9 @@ class Google2011(Trace):
         "https://github.com/google/cluster-data"
     )
 
-    def __init__(self, path: Path, rejects: Rejects, *, usage: bool = False) -> None:
-        super().__init__(path, rejects)
-        self._usage = usage and (path / "task_usage").is_dir()
+    def __init__(self, path: Path, rejects: Rejects, options: ReadOptions = DEFAULT) -> None:
+        super().__init__(path, rejects, options)
+        self._usage = options.usage and (path / "task_usage").is_dir()
         self._notes: list[str] = []
         self._share = 0.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from traces.google2011.constraints import Demands
-from traces.google2011.rows import (
+from traces.formats.google2011.constraints import Demands
+from traces.formats.google2011.rows import (
     EVICT,
     LOST,
     NEVER,

@@ -5,11 +5,8 @@
 `reader` hands them over.
 """
 
-from traces.google2011.reader import Google2011, looks_like
+from traces.formats.google2011.reader import Google2011, looks_like
 
 READER = Google2011
 
-#: What was used is a table of its own, so large that it is read only where somebody wants it.
-USAGE_IS_OPTIONAL = True
-
-__all__ = ["READER", "USAGE_IS_OPTIONAL", "Google2011", "looks_like"]
+__all__ = ["READER", "Google2011", "looks_like"]

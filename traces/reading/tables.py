@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 
 from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.errors import UserError
-from traces.rejects import Rejects, complaint
+from traces.reading.rejects import Rejects, complaint
 
 PARQUET_MAGIC = b"PAR1"
 GZIP_MAGIC = b"\x1f\x8b"
@@ -57,23 +57,42 @@ class Batch:
         """Say whether the table has the column, and anything in it here."""
         return name in self.columns and self.columns[name].null_count < len(self)
 
+    def column(self, name: str) -> pa.Array:
+        """Give a column as Arrow has it, of strings; null where it is empty. Marks what has a NUL in it."""
+        if name not in self.columns:
+            return pa.nulls(len(self), pa.string())
+        column = self.columns[name]
+        if not pa.types.is_string(column.type):
+            try:
+                column = column.cast(pa.string())  # which imports Arrow's compute functions
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                raise UserError(f"{self.file}: column {name!r} is not text but {column.type}") from None
+        # A hole in a file (a disk that was full) reads as NULs, which no name has.
+        data = column.buffers()[2]
+        if data is not None and b"\0" in memoryview(data).tobytes():
+            for row, value in enumerate(column.to_pylist()):
+                if value and "\0" in value:
+                    self.bad.setdefault(row, (f"{name} has a NUL character in it", value))
+        return column
+
     def text(self, name: str, missing: str = "") -> list[str]:
         """Give a column as strings, `missing` where it is empty."""
         if name not in self.columns:
             return [missing] * len(self)
         try:
-            column = self.columns[name]
-            if not pa.types.is_string(column.type):
-                column = column.cast(pa.string())  # which imports Arrow's compute functions
-            values = column.to_pylist()
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
+            values = self.column(name).to_pylist()
+        except UnicodeDecodeError:
             raise UserError(f"{self.file}: column {name!r} is not text but {self.columns[name].type}") from None
-        # A hole in a file (a disk that was full) reads as NULs, which no name has.
-        if any("\0" in value for value in values if value):
-            for row, value in enumerate(values):
-                if value and "\0" in value:
-                    self.bad.setdefault(row, (f"{name} has a NUL character in it", value))
-        return [missing if value is None else value for value in values] if column.null_count else values
+        return [missing if value is None else value for value in values] if None in values else values
+
+    def require(self, *names: str) -> None:
+        """Mark rows that have nothing in one of these columns."""
+        for name in names:
+            column = self.column(name)
+            # Where each string begins; one that is null or empty ends where it begins.
+            starts = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset :][: len(self) + 1]
+            for row in (np.diff(starts) == 0).nonzero()[0].tolist():
+                self.bad.setdefault(row, (f"{name} is empty", ""))
 
     def number(self, name: str, missing: float = np.nan) -> FloatArray:
         """Give a column as floats, `missing` where it is empty; what is no number is marked as bad."""
@@ -104,6 +123,7 @@ class Batch:
         good = np.ones(len(self), dtype=bool)
         good[list(self.bad)] = False
         positions: IntArray = good.nonzero()[0]
+        rejects.accepted += positions.size
         return positions
 
     def refuse(self) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from policies.errors import UserError
 from policies.requests import Group, Resources, Task
-from traces.alibaba_gpu2023 import AlibabaGpu2023, looks_like
 from traces.formats import open_trace
-from traces.rejects import OnBadRow, Rejects
+from traces.formats.alibaba_gpu2023 import AlibabaGpu2023, looks_like
+from traces.reading.rejects import OnBadRow, Rejects
 from traces.trace import OPEN_ENDED
 
 REQUESTS = "name,cpu_milli,memory_mib,num_gpu,gpu_milli"

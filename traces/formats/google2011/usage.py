@@ -7,7 +7,7 @@ import numpy as np
 from policies.requests import Demand
 from policies.sharing import DISKS, device_time
 from policies.sharing.disk import PAGE_BYTES
-from traces.google2011.rows import REFERENCE_CORES, REFERENCE_MEMORY_BYTES, SECOND_US, Floats, Ints, Odd, Rows
+from traces.formats.google2011.rows import REFERENCE_CORES, REFERENCE_MEMORY_BYTES, SECOND_US, Floats, Ints, Odd, Rows
 from traces.trace import Behaviour, steady
 from traces.units import MILLI
 

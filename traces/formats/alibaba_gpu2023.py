@@ -29,8 +29,9 @@ from policies.arrays import FloatArray
 from policies.errors import UserError
 from policies.requests import Group, Job, Resources, Task
 from traces.hosts import TOO_MUCH, Hosts, sizes
-from traces.rejects import OnBadRow, Rejects
-from traces.tables import Batch, Reader, column_names, read_whole
+from traces.reading.options import DEFAULT, ReadOptions
+from traces.reading.rejects import OnBadRow, Rejects
+from traces.reading.tables import Batch, Reader, column_names, read_whole
 from traces.trace import OPEN_ENDED, Arrival, Trace
 from traces.units import GPU_MILLI
 
@@ -80,8 +81,8 @@ class AlibabaGpu2023(Trace):
         "Alibaba cluster-trace-gpu-v2023; Weng et al., Beware of Fragmentation, USENIX ATC 2023; for research or study"
     )
 
-    def __init__(self, path: Path, rejects: Rejects) -> None:
-        super().__init__(path, rejects)
+    def __init__(self, path: Path, rejects: Rejects, options: ReadOptions = DEFAULT) -> None:
+        super().__init__(path, rejects, options)
         folder = path if path.is_dir() else path.parent
         self._pod_list = path / DEFAULT_PODS if path.is_dir() else path
         self._node_list = folder / NODES

@@ -11,10 +11,10 @@ from typing import Any, ClassVar, NamedTuple
 
 from policies.errors import UserError
 from policies.requests import Demand, Group, Job, Resources, Task
-from traces.native import TOO_MUCH
-from traces.rejects import Rejects
+from traces.reading.options import DEFAULT, ReadOptions
+from traces.reading.rejects import Rejects
 from traces.trace import Arrival, Trace, steady
-from traces.units import MILLI
+from traces.units import EXACT, MILLI
 
 #: What a task asks for whose memory nobody measured.
 UNKNOWN_MEMORY_BYTES = 2**30
@@ -33,8 +33,8 @@ class WfInstances(Trace):
     format: ClassVar[str] = "wfinstances"
     credit: ClassVar[str] = "WfCommons WfInstances, LGPL-3.0, https://github.com/wfcommons/WfInstances"
 
-    def __init__(self, path: Path, rejects: Rejects) -> None:
-        super().__init__(path, rejects)
+    def __init__(self, path: Path, rejects: Rejects, options: ReadOptions = DEFAULT) -> None:
+        super().__init__(path, rejects, options)
         self._odd: Counter[str] = Counter()
         self._share = 0.0
 
@@ -144,7 +144,7 @@ def _number(entry: dict[str, Any], key: str, file: Path) -> float | None:
     value = entry.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < TOO_MUCH:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < EXACT:
         raise UserError(f"{file}: {key} of task {entry['id']!r} must be a number from 0: {str(value)[:100]!r}")
     return float(value)
 

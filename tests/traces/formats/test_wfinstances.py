@@ -7,9 +7,9 @@ import pytest
 from policies.errors import UserError
 from policies.requests import Demand, Resources
 from traces.formats import open_trace
-from traces.rejects import OnBadRow, Rejects
+from traces.formats.wfinstances import WfInstances
+from traces.reading.rejects import OnBadRow, Rejects
 from traces.trace import steady
-from traces.wfinstances import WfInstances
 
 FULL = {
     "runtimeInSeconds": 4.0,
@@ -97,7 +97,7 @@ def test_what_took_no_time_has_no_rate(flow):
 def test_parents_come_first_wherever_they_stand(flow):
     trace = flow(document({"d": (["b", "c", "b"], FULL), "c": (["a"], FULL), "b": (["a"], FULL), "a": ([], FULL)}))
 
-    assert [(job.id, after) for job, *_, after in trace.arrivals()] == [
+    assert [(job.id, after) for job, _, _, after, _ in trace.arrivals()] == [
         ("a", ()),
         ("c", ("a",)),
         ("b", ("a",)),
@@ -110,7 +110,7 @@ def test_tasks_of_several_workflows_have_names_of_their_own(flow):
 
     trace = flow(one, one, document({"a": ([], FULL)}, name=""))
 
-    assert [(job.id, after) for job, *_, after in trace.arrivals()] == [
+    assert [(job.id, after) for job, _, _, after, _ in trace.arrivals()] == [
         ("flow/a", ()),
         ("flow/b", ("flow/a",)),
         ("flow#2/a", ()),

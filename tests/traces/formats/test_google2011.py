@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from policies.errors import UserError
 from policies.requests import Resources
-from traces.google2011 import Google2011, looks_like
+from traces.formats.google2011 import Google2011, looks_like
 from traces.hosts import HostEvent
-from traces.rejects import OnBadRow, Rejects
+from traces.reading.rejects import OnBadRow, Rejects
 from traces.trace import OPEN_ENDED
 
 SUBMIT, SCHEDULE, EVICT, FAIL, FINISH, KILL, LOST, UPDATE_PENDING, UPDATE_RUNNING = range(9)

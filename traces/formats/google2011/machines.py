@@ -8,7 +8,7 @@ from heapq import merge
 import numpy as np
 
 from policies.requests import Resources
-from traces.google2011.rows import ADD, NONE, REMOVE, SECOND_US, UPDATE, Odd, Rows
+from traces.formats.google2011.rows import ADD, NONE, REMOVE, SECOND_US, UPDATE, Odd, Rows
 from traces.hosts import HostEvent, Hosts
 
 # The lines of one time stand in no order, so this is ours: by event type, the lower the earlier.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from policies.requests import Group, Job, Resources, Task
-from traces.google2011.constraints import Demands
-from traces.google2011.rows import SECOND_US, Bools, Ints, Odd, Rows, changes
+from traces.formats.google2011.constraints import Demands
+from traces.formats.google2011.rows import SECOND_US, Bools, Ints, Odd, Rows, changes
 from traces.hosts import Hosts
 from traces.trace import Arrival, Behaviour, Recorded, RunTime
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 from policies.errors import UserError
-from traces.rejects import Rejects
+from traces.reading.options import DEFAULT, ReadOptions
+from traces.reading.rejects import Rejects
 from traces.trace import Trace
 
 #: Formats of recordings, the more particular first. The module of that name has a ``READER`` and a ``looks_like``;
@@ -18,7 +19,7 @@ RECORDED = ("google2011", "alibaba_gpu2023", "bitbrains", "wfinstances", "native
 GENERATED = "generated"
 
 
-def open_trace(spec: str, rejects: Rejects, seed: int = 1, *, usage: bool = False) -> Trace:
+def open_trace(spec: str, rejects: Rejects, seed: int = 1, options: ReadOptions = DEFAULT) -> Trace:
     """Open a trace by ``FORMAT:PATH``, or by a path whose format is recognised.
 
     Parameters
@@ -29,8 +30,8 @@ def open_trace(spec: str, rejects: Rejects, seed: int = 1, *, usage: bool = Fals
         Takes rows that cannot be used.
     seed : int
         Seed of a generated workload; recorded ones do not depend on it.
-    usage : bool
-        Whether what containers used is read also where it is a large table of its own; elsewhere it always is.
+    options : ReadOptions
+        What a reader of a recorded one is told.
 
     Raises
     ------
@@ -50,19 +51,18 @@ def open_trace(spec: str, rejects: Rejects, seed: int = 1, *, usage: bool = Fals
             raise UserError(f"--trace {spec}: no trace format is called {name!r}{hint}")
         raise UserError(f"{path}: no such file or folder")
     if colon and name in RECORDED:
-        return _read(_module(name), path, rejects, usage)
+        return _read(_module(name), path, rejects, options)
     for candidate in RECORDED:
         module = _module(candidate)
         if module.looks_like(path):
-            return _read(module, path, rejects, usage)
+            return _read(module, path, rejects, options)
     raise UserError(f"{path}: not recognised as any of {', '.join(RECORDED)}")
 
 
 def _module(name: str) -> ModuleType:
-    return import_module(f"traces.{name}")
+    return import_module(f"traces.formats.{name}")
 
 
-def _read(module: ModuleType, path: Path, rejects: Rejects, usage: bool) -> Trace:
-    wanted = {"usage": True} if usage and getattr(module, "USAGE_IS_OPTIONAL", False) else {}
-    trace: Trace = module.READER(path, rejects, **wanted)
+def _read(module: ModuleType, path: Path, rejects: Rejects, options: ReadOptions) -> Trace:
+    trace: Trace = module.READER(path, rejects, options)
     return trace

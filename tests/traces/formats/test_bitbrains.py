@@ -7,10 +7,10 @@ import pytest
 
 from policies.errors import UserError
 from policies.requests import Resources
-from traces.bitbrains import COLUMNS, Bitbrains
 from traces.formats import open_trace
+from traces.formats.bitbrains import COLUMNS, Bitbrains
 from traces.profiles import mean_demand
-from traces.rejects import OnBadRow, Rejects
+from traces.reading.rejects import OnBadRow, Rejects
 
 START = 1_376_314_846
 KIB = 1024

@@ -16,13 +16,12 @@ from urllib.parse import quote
 import numpy as np
 
 from policies.errors import UserError
+from traces.formats.native.columns import COLUMNS, DEMAND
 from traces.labels import write_constraints
-from traces.native import DEMAND, MODELLED, REQUIRED
 from traces.profiles import mean_demand
 from traces.trace import Arrival
 from traces.units import GPU_MILLI, MILLI
 
-COLUMNS = (*REQUIRED, *MODELLED)
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 #: Rows that are held before they are written.
@@ -93,7 +92,7 @@ def write_native(arrivals: Iterable[Arrival], path: Path) -> Written:
 def _rows(arrival: Arrival, path: Path) -> Iterator[tuple[_Row, bool]]:
     """Give the rows of a job, and whether several phases became one in each."""
     job = arrival.job
-    for name, must in ((job.id, True), (job.workload, True), (job.user, False)):
+    for name, must in ((job.id, True), (job.workload, True), (job.user, False), (arrival.workflow, False)):
         if (must and not name) or not {"\n", "\r", "\0"}.isdisjoint(name):
             raise UserError(f"{path}: the native format has no way to write the name {name!r}")
     after = " ".join(map(quote, arrival.after))
@@ -112,7 +111,7 @@ def _rows(arrival: Arrival, path: Path) -> Iterator[tuple[_Row, bool]]:
             row = (
                 job.id, float(job.submit_s), job.workload, int(tasks), float(duration_s),
                 cpu_milli / MILLI, memory_bytes, gpu_milli / GPU_MILLI, task.priority,
-                demands, int(task.apart), job.user, job.estimate_s, *uses, after,
+                demands, int(task.apart), job.user, job.estimate_s, *uses, after, arrival.workflow,
             )  # fmt: skip
             yield row, several
 
@@ -147,6 +146,7 @@ def _parquet(part: Path, stack: ExitStack) -> Callable[[list[_Row]], object]:
         text,
         real,
         *[real] * len(DEMAND),
+        text,
         text,
     )
     schema = pa.schema(list(zip(COLUMNS, types, strict=True)))

@@ -11,8 +11,9 @@ from policies.errors import UserError
 from policies.requests import Demand
 from policies.sharing import DISKS, device_time, interleaved
 from traces.formats import open_trace
-from traces.google2011 import Google2011
-from traces.rejects import Rejects
+from traces.formats.google2011 import Google2011
+from traces.reading.options import ReadOptions
+from traces.reading.rejects import Rejects
 
 SUBMIT, SCHEDULE, FINISH = 0, 1, 4
 
@@ -38,7 +39,7 @@ def read(tmp_path):
         ):  # fmt: skip
             (tmp_path / name).mkdir(exist_ok=True)
             (tmp_path / name / "part-00000-of-00001.csv").write_text("".join(f"{text}\n" for text in lines))
-        return Google2011(tmp_path, Rejects(), usage=usage)
+        return Google2011(tmp_path, Rejects(), ReadOptions(usage=usage))
 
     return read
 
@@ -151,7 +152,7 @@ def test_usage_is_not_read_where_nobody_wants_it_or_it_is_not_there(read, tmp_pa
     for path in (tmp_path / "task_usage").iterdir():
         path.unlink()
     (tmp_path / "task_usage").rmdir()
-    assert uses(open_trace(str(tmp_path), Rejects(), usage=True)) == [None]
+    assert uses(open_trace(str(tmp_path), Rejects(), options=ReadOptions(usage=True))) == [None]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def test_a_line_that_cannot_be_is_an_error_with_its_number(read, bad, reason):
 
 def test_the_real_windows_are_of_tasks_that_run_and_add_up(traces_dir):
     folder = traces_dir / "google2011"
-    trace = open_trace(f"google2011:{folder}", Rejects(), usage=True)
+    trace = open_trace(f"google2011:{folder}", Rejects(), options=ReadOptions(usage=True))
     demands: list[Demand] = [recorded.behaviour[0].demand for recorded in trace.prefill() if recorded.behaviour]
     demands += [use for use in uses(trace) if use]
     expected = defaultdict(float)

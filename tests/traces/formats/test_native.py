@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 
 from policies.errors import UserError
 from policies.requests import IO_SIZE_BYTES, Constraint, Demand, Group, Job, Operator, Resources, Task
-from traces.native import Native
-from traces.rejects import OnBadRow, Rejects
-from traces.tables import BLOCK_BYTES
+from traces.formats.native import Native, write_native
+from traces.reading.rejects import OnBadRow, Rejects
+from traces.reading.tables import BLOCK_BYTES
 from traces.trace import OPEN_ENDED, Arrival, Phase, steady
-from traces.write import write_native
 
 HEADER = "job,submit_s,workload,tasks,duration_s,cpus,memory_bytes\n"
 GOOD = "j{n},{n},batch,2,10.5,0.5,1024\n"
@@ -60,7 +59,7 @@ def containers(arrival):
 
 def flat(arrivals):
     return [
-        (a.job.id, a.job.submit_s, a.job.workload, a.job.user, a.job.estimate_s, containers(a), a.after)
+        (a.job.id, a.job.submit_s, a.job.workload, a.job.user, a.job.estimate_s, containers(a), a.after, a.workflow)
         for a in arrivals
     ]
 
@@ -123,7 +122,7 @@ def workloads(draw):
         above = [arrival.job.id for arrival in arrivals]
         after = draw(st.lists(st.sampled_from(above), max_size=3, unique=True)) if above else []
         _, run_s, uses = zip(*parts, strict=True)
-        arrivals.append(Arrival(job, run_s, uses, tuple(after)))
+        arrivals.append(Arrival(job, run_s, uses, tuple(after), draw(st.just("") | NAMES)))
     return arrivals
 
 
@@ -430,7 +429,7 @@ def test_a_column_of_later_is_named_and_has_no_effect(trace_file):
 
 
 def test_progress_rises_to_the_end(trace_file):
-    native = Native(trace_file(HEADER + "".join(GOOD.format(n=n) for n in range(100_000))), Rejects())
+    native = Native(trace_file(HEADER + "".join(GOOD.format(n=n) for n in range(300_000))), Rejects())
 
     shares = [native.progress() for _ in native.arrivals()]
 
@@ -455,7 +454,7 @@ def test_the_many_ways_to_write_csv_mean_the_same(trace_file, whole):
     arrivals = read(trace_file(whole), rejects)
 
     task = Task(Resources(500, 1024))
-    assert flat(arrivals) == [(f"j{n}", n, "batch", "", None, {(task, 10.5, None): 2}, ()) for n in (1, 2)]
+    assert flat(arrivals) == [(f"j{n}", n, "batch", "", None, {(task, 10.5, None): 2}, (), "") for n in (1, 2)]
     assert rejects.read == 2
 
 
@@ -470,7 +469,6 @@ BAD_ROWS = [
     ("j,nan,batch,1,1,1,1", "submit_s must be 0 or more"),
     ("j,inf,batch,1,1,1,1", "submit_s must be 0 or more"),
     ("j,1e400,batch,1,1,1,1", "submit_s must be 0 or more"),
-    ("j,0.5,batch,1,1,1,1", "submitted before the row above it"),
     ("j,1,batch,0,1,1,1", "tasks must be a whole number from 1"),
     ("j,1,batch,1.5,1,1,1", "tasks must be a whole number from 1"),
     ("j,1,batch,1e300,1,1,1", "tasks must be a whole number from 1"),
@@ -537,14 +535,13 @@ GOOD_ROW = GOOD.format(n=1).strip()
 
 @settings(deadline=None)
 @given(
-    # Whether a row comes too late depends on the rows above it, so it has a test of its own.
-    lines=st.lists(st.sampled_from([GOOD_ROW, "", *(row for row, why in BAD_ROWS if "above" not in why)]), max_size=12),
+    lines=st.lists(st.sampled_from([GOOD_ROW, "", *(row for row, _ in BAD_ROWS)]), max_size=12),
     block=st.sampled_from([20, 64, 2**20]),
     end=st.sampled_from([b"", b"\n"]),
 )
 def test_nothing_vanishes_whatever_stands_beside_it(lines, block, end):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("traces.tables.BLOCK_BYTES", block)
+        patch.setattr("traces.reading.tables.BLOCK_BYTES", block)
         path = Path(folder) / "jobs.csv"
         raw = [line if isinstance(line, bytes) else line.encode() for line in lines]
         path.write_bytes(HEADER.encode() + b"\n".join(raw) + end)
@@ -576,15 +573,28 @@ def test_a_bad_row_says_nothing_about_the_order_of_the_others(trace_file, skippi
 
     arrivals = read(trace_file(HEADER + rows), skipping)
 
-    assert [arrival.job.id for arrival in arrivals] == ["b", "e"]
+    assert [arrival.job.id for arrival in arrivals] == ["d", "b", "e"]
 
 
-def test_order_is_held_from_one_block_to_the_next(trace_file, monkeypatch):
-    monkeypatch.setattr("traces.tables.BLOCK_BYTES", 32)
-    path = trace_file(HEADER + "".join(GOOD.format(n=n) for n in (3, 4, 1)))
+def test_rows_that_come_late_are_put_in_order_and_counted(trace_file, monkeypatch):
+    monkeypatch.setattr("traces.reading.tables.BLOCK_BYTES", 32)
+    native = Native(trace_file(HEADER + "".join(GOOD.format(n=n) for n in (3, 5, 4, 1, 6, 2))), Rejects())
 
-    with pytest.raises(UserError, match=":4: submitted before the row above"):
+    assert [arrival.job.id for arrival in native.arrivals()] == ["j1", "j2", "j3", "j4", "j5", "j6"]
+    assert native.assumptions() == [f"{native.path}: rows that came late, put in order: 3"]
+
+
+@pytest.mark.parametrize("window", [1, 2, 3])
+def test_what_comes_too_late_is_named_and_never_out_of_order(trace_file, monkeypatch, skipping, window):
+    monkeypatch.setattr("traces.reading.tables.BLOCK_BYTES", 24)  # a row
+    monkeypatch.setattr("traces.formats.native.reader.WINDOW_ROWS", window)
+    path = trace_file(HEADER + "".join(GOOD.format(n=n) for n in (3, 4, 5, 6, 1)))
+
+    with pytest.raises(UserError, match=r":6: submitted before rows that stand too far above it: '1.0'"):
         read(path)
+
+    assert [arrival.job.id for arrival in read(path, skipping)] == ["j3", "j4", "j5", "j6"]
+    assert (skipping.read, skipping.accepted, skipping.rejected) == (5, 4, 1)
 
 
 def test_a_quoted_line_end_swallows_no_rows(trace_file, skipping):
@@ -661,7 +671,7 @@ def test_a_trace_of_a_header_alone_has_no_jobs(trace_file):
 
 
 def test_a_file_without_line_ends_is_refused_before_it_fills_the_memory(trace_file, monkeypatch):
-    monkeypatch.setattr("traces.tables.LONGEST_LINE_BYTES", 2**20)
+    monkeypatch.setattr("traces.reading.tables.LONGEST_LINE_BYTES", 2**20)
 
     with pytest.raises(UserError, match="this is no table"):
         read(trace_file(HEADER + "x" * 2**22))

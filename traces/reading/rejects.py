@@ -30,7 +30,7 @@ def complaint(file: Path, row: int, reason: str, text: str = "") -> str:
 
 
 class Rejects:
-    """Keeps count of rows read, accepted and rejected.
+    """Keeps count of rows: those that were read are those that were accepted and those that were rejected.
 
     Parameters
     ----------
@@ -38,12 +38,19 @@ class Rejects:
         Whether a bad row ends the reading.
     file : Path, optional
         Where rejected rows are written as CSV (file, row, reason, text); made at the first of them.
+
+    Attributes
+    ----------
+    read, accepted : int
+        Counted where rows are read and where they are found to be right, independently of each other and of those that
+        are rejected, so that a row that got lost on the way would show.
     """
 
     def __init__(self, on_bad_row: OnBadRow = OnBadRow.STOP, file: Path | None = None) -> None:
         self.on_bad_row = on_bad_row
         self.file = file
         self.read = 0
+        self.accepted = 0
         self.reasons: Counter[str] = Counter()
         self._begun = False
 
@@ -52,14 +59,9 @@ class Rejects:
         """How many rows were rejected."""
         return self.reasons.total()
 
-    @property
-    def accepted(self) -> int:
-        """How many rows were accepted."""
-        return self.read - self.rejected
-
     def begin(self) -> None:
         """Forget all counts: the trace is read anew."""
-        self.read = 0
+        self.read = self.accepted = 0
         self.reasons.clear()
         self._begun = False
 

@@ -1,0 +1,21 @@
+"""Towtank's own trace format: CSV or Parquet, one row a job of identical containers."""
+
+from traces.formats.native.columns import COLUMNS, DEMAND, LATER, MODELLED, REQUIRED
+from traces.formats.native.reader import Native, looks_like
+from traces.formats.native.writer import SUFFIXES, Written, write_native
+
+READER = Native
+
+__all__ = [
+    "COLUMNS",
+    "DEMAND",
+    "LATER",
+    "MODELLED",
+    "READER",
+    "REQUIRED",
+    "SUFFIXES",
+    "Native",
+    "Written",
+    "looks_like",
+    "write_native",
+]
