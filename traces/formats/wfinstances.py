@@ -47,6 +47,7 @@ class WfInstances(Trace):
         for done, file in enumerate(files, start=1):
             name, tasks = _read(file)
             self.rejects.read += len(tasks)
+            self.rejects.accepted += len(tasks)
             names[name] += 1
             # The same workflow may have run several times.
             run = name if names[name] == 1 else f"{name}#{names[name]}"

@@ -18,6 +18,7 @@ import pyarrow as pa
 from policies.arrays import BoolArray
 from policies.requests import Constraint, Demand, Group, Job, Resources, Task
 from traces.labels import read_constraints
+from traces.reading.arrays import arrow_of, filled, numpy_of, repeated
 from traces.trace import Arrival, Behaviour, steady
 
 #: A row is a group of identical containers. Rows of one job that follow one another, with the same submission time,
@@ -91,14 +92,17 @@ def block(n: int, **columns: Any) -> pa.RecordBatch:
 
 def _column(values: Any, kind: pa.DataType, n: int) -> pa.Array:
     if isinstance(values, np.ndarray):
-        if pa.types.is_integer(kind):
-            values = values.astype(np.int64, copy=False)
-        return pa.array(values, kind, from_pandas=pa.types.is_floating(kind))  # NaN is null
+        if pa.types.is_integer(kind) and not np.issubdtype(values.dtype, np.integer):
+            values = values.astype(np.int64)
+        elif pa.types.is_floating(kind):
+            values = values.astype(np.float64, copy=False)
+        return arrow_of(values)
     if isinstance(values, pa.Array):
-        return values.cast(kind)
+        values = values if values.type == kind else values.cast(kind)
+        return filled(values) if pa.types.is_string(kind) else values
     if isinstance(values, list):
         return pa.array(values, kind)
-    return pa.repeat(pa.scalar(values, kind), n)
+    return repeated(values, kind, n)
 
 
 def arrivals(blocks: Iterable[pa.RecordBatch]) -> Iterator[Arrival]:
@@ -126,7 +130,7 @@ def arrivals(blocks: Iterable[pa.RecordBatch]) -> Iterator[Arrival]:
 
 def _same_as_above(rows: pa.RecordBatch, last: tuple[Any, ...]) -> tuple[list[bool], tuple[Any, ...]]:
     """Say of each row whether it is of the job of the row above; and give what the last one is known by."""
-    submit_s = _numpy(rows, "submit_s")
+    submit_s = numpy_of(rows["submit_s"])
     same: BoolArray = np.zeros(rows.num_rows, dtype=bool)
     same[1:] = submit_s[1:] == submit_s[:-1]
     names = ("job", "workload", "user")
@@ -200,7 +204,3 @@ def _arrival(rows: list[_Row]) -> Arrival:
     uses = tuple(use for _, _, use, *_ in rows)
     earlier = tuple(dict.fromkeys(name for row in rows for name in row[3]))
     return Arrival(whole, tuple(run_s for _, run_s, *_ in rows), uses if any(uses) else (), earlier, workflow)
-
-
-def _numpy(rows: pa.RecordBatch, name: str) -> Any:
-    return rows[name].to_numpy(zero_copy_only=False)

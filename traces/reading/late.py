@@ -8,6 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
+from traces.reading.arrays import arrow_of, numpy_of
+
 
 class Window:
     """Sorts rows by one column as far as a bounded number of rows allows.
@@ -51,7 +53,7 @@ class Window:
 
     def _in_order(self, pieces: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
         """Sort pieces of which all but the last are in order."""
-        values = pieces[-1][self._by].to_numpy(zero_copy_only=False)
+        values = numpy_of(pieces[-1][self._by])
         above = pieces[-2][self._by][-1].as_py() if len(pieces) > 1 else self.handed_on
         top = np.maximum.accumulate(np.concatenate(([above], values)))
         late = int((values < top[:-1]).sum())
@@ -59,7 +61,7 @@ class Window:
             return pieces
         self.late += late
         rows = pa.Table.from_batches(pieces).combine_chunks()
-        order = np.argsort(rows[self._by].to_numpy(), kind="stable")
+        order = np.argsort(numpy_of(rows[self._by].chunk(0)), kind="stable")
         sizes = np.cumsum([0] + [piece.num_rows for piece in pieces])
-        whole = rows.take(pa.array(order)).combine_chunks().to_batches()[0]
+        whole = rows.take(arrow_of(order)).combine_chunks().to_batches()[0]
         return [whole.slice(start, end - start) for start, end in pairwise(sizes.tolist())]

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from policies.errors import UserError
+from traces.reading.arrays import arrow_of
 
 #: So many rows are sorted in memory; of more, a data base on disk does it.
 IN_MEMORY = 2**19
@@ -83,4 +84,4 @@ def _on_disk(blocks: Iterable[pa.RecordBatch], by: Sequence[str]) -> Iterator[pa
 
 
 def _numbered(table: pa.Table, first: int) -> pa.Table:
-    return table.append_column(_NUMBER, pa.array(np.arange(first, first + table.num_rows)))
+    return table.append_column(_NUMBER, arrow_of(np.arange(first, first + table.num_rows)))

@@ -165,7 +165,7 @@ def test_the_real_workflows_are_all_there_and_parents_come_first(folder):
     trace = open_trace(str(folder), Rejects())
     seen = set()
     parents = 0
-    for job, *_, after in trace.arrivals():
+    for job, _, _, after, _ in trace.arrivals():
         assert seen.issuperset(after)
         assert job.id not in seen
         parents += len(after)

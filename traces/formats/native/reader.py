@@ -15,6 +15,7 @@ from policies.requests import IO_SIZE_BYTES
 from traces.formats.native.columns import DEMAND, LATER, MODELLED, NUMBERS, REQUIRED
 from traces.labels import read_constraints
 from traces.reading import jobs
+from traces.reading.arrays import arrow_of, filled
 from traces.reading.late import Window
 from traces.reading.options import DEFAULT, ReadOptions
 from traces.reading.rejects import OnBadRow, Rejects
@@ -114,14 +115,16 @@ class Native(Trace):
         top = np.maximum.accumulate(np.concatenate(([latest], in_order)))
         if self._above is not None:
             self._check_after(batch, submit_s < top[:-1])
-        texts = {name: batch.column(name).fill_null("") for name in ("job", "workload", "user", "after", "workflow")}
+        texts = {
+            name: batch.column(name) for name in ("job", "workload", "user", "after", "workflow") if batch.filled(name)
+        }
         good = batch.reject(self.rejects)
         rows = jobs.block(
             len(batch), submit_s=submit_s, tasks=_int(tasks), duration_s=duration_s, cpu_milli=_int(thousandths(cpus)),
             memory_bytes=_int(memory), gpu_milli=_int(thousandths(gpus)), priority=_int(priority), apart=apart == 1,
             estimate_s=np.where(not_given, np.nan, estimate_s), constraints=constraints, **texts, **uses,
         )  # fmt: skip
-        return rows if good.size == len(batch) else rows.take(pa.array(good)), float(top[-1])
+        return rows if good.size == len(batch) else rows.take(arrow_of(good)), float(top[-1])
 
     def _check_after(self, batch: Batch, late: BoolArray) -> None:
         """Mark rows that come after jobs that do not stand above."""
@@ -164,7 +167,7 @@ def _constraints(batch: Batch) -> pa.Array | str:
     if not batch.filled("constraints"):
         return ""
     wrong: dict[str, str] = {}
-    column = batch.column("constraints").fill_null("")
+    column = filled(batch.column("constraints"))
     for text in column.unique().to_pylist():
         try:
             read_constraints(text)
