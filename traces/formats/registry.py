@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 
 from policies.errors import UserError
@@ -12,9 +13,9 @@ from traces.reading.options import DEFAULT, ReadOptions
 from traces.reading.rejects import Rejects
 from traces.trace import Trace
 
-#: Formats of recordings, the more particular first. The module of that name has a ``READER`` and a ``looks_like``;
-#: it is imported when it is needed.
-RECORDED = ("google2011", "alibaba_gpu2023", "bitbrains", "wfinstances", "native")
+#: Formats of recordings: the modules beside this one, but for the one that takes any file, which is asked last.
+_READERS = {module.name for module in iter_modules([str(Path(__file__).parent)])} - {"registry"}
+RECORDED = (*sorted(_READERS - {"native"}), "native")
 
 GENERATED = "generated"
 
