@@ -77,7 +77,7 @@ def test_what_was_used_is_the_work_that_was_done(cell, seed):
     run = cell.run(jobs, cell.hosts(n=2, disk=disk, net_bps=8_000_000), score=scores.spread)
 
     def done(need):
-        return sum(job.groups[0].count * run_s * need(use[0].demand) for job, (run_s,), (use,), _ in jobs)
+        return sum(job.groups[0].count * run_s * need(use[0].demand) for job, (run_s,), (use,), *_ in jobs)
 
     def request_s(demand):
         # 128 KiB: 32 pages, and what a request of one takes beyond its page.
