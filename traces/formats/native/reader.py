@@ -40,8 +40,8 @@ class Native(Trace):
     """The native format.
 
     Rows of one job that follow one another with the same submission time, workload class, user and mark of a
-    resubmission (``again``) are unlike containers of that job. Rows stand in order of submission, or nearly: what comes late by no more than `WINDOW_ROWS`
-    rows is put where it belongs.
+    resubmission (``again``) are unlike containers of that job. Rows stand in order of submission, or nearly: what comes
+    late by no more than `WINDOW_ROWS` rows is put where it belongs.
     """
 
     format: ClassVar[str] = "native"
@@ -124,7 +124,8 @@ class Native(Trace):
         rows = jobs.block(
             len(batch), submit_s=submit_s, tasks=_int(tasks), duration_s=duration_s, cpu_milli=_int(thousandths(cpus)),
             memory_bytes=_int(memory), gpu_milli=_int(thousandths(gpus)), priority=_int(priority), apart=apart == 1,
-            again=again == 1, estimate_s=np.where(not_given, np.nan, estimate_s), constraints=constraints, **texts, **uses,
+            again=again == 1, estimate_s=np.where(not_given, np.nan, estimate_s), constraints=constraints,
+            **texts, **uses,
         )  # fmt: skip
         return rows if good.size == len(batch) else rows.take(arrow_of(good)), float(top[-1])
 

@@ -200,14 +200,12 @@ class NativeWriter:
         known = {id(row[1]): row for row in rows}
         asked = {key: self._asked(row) for key, row in known.items()}
         each = [asked[id(row[1])] for row in rows]
-        for name, column in zip(_ASKED, zip(*each, strict=True), strict=True):
-            said[name] = column
+        said |= zip(_ASKED, zip(*each, strict=True), strict=True)
         unasked = {key for key, row in known.items() if row[1].need.disk_micro or row[1].need.net_bps}
         if unasked:
             self._counts["unasked"] += sum(id(row[1]) in unasked for row in rows)
         if any(row[4] is not None for row in rows):
-            for name, column in zip(DEMAND, zip(*map(_used, rows), strict=True), strict=True):
-                said[name] = column
+            said |= zip(DEMAND, zip(*map(_used, rows), strict=True), strict=True)
         schema = _schema()
         arrays = []
         for field in schema:
