@@ -67,7 +67,7 @@ def convert(spec: str, out: Path, reject_file: Path | None, **reading: Any) -> N
     "--share",
     type=click.FloatRange(0, 1, min_open=True),
     metavar="X",
-    help="Keep this share of the jobs; no job, and no workflow, is split.",
+    help="Keep this share of the jobs; no job is split, and no workflow that has a name.",
 )
 @click.option("--scale-hosts", is_flag=True, help="Keep this share of the hosts, too [all: the load shrinks].")
 @click.option(

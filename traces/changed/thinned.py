@@ -46,8 +46,8 @@ class Thinned(Changed):
     Notes
     -----
     A job is kept if the 64 bits of the BLAKE2b hash of its name, keyed with the seed, make a number below
-    share · 2**64. Nothing is remembered. What a job of no workflow comes after is not looked up: if it was dropped, it
-    is taken to have ended, and counted.
+    share · 2**64. Nothing is remembered. So a workflow that the trace has no name for is not seen as one: what its jobs
+    come after may be dropped, is then taken to have ended, and is counted.
     """
 
     format: ClassVar[str] = "thinned"
