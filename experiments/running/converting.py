@@ -31,7 +31,7 @@ import numpy as np
 
 from policies.arrays import IntArray
 from policies.errors import UserError
-from traces.changed.changed import Changed, Traced, changes, sources, traced
+from traces.changed.changed import Changed, Origin, changes, sources, traced
 from traces.formats.native import NativeWriter, Written, write_native
 from traces.hostfile import write_hosts
 from traces.reading.seen import Seen
@@ -192,11 +192,10 @@ def _write_jobs(
     ranges: list[list[int]] | None = []
     again = 0
     with ExitStack() as stack:
-        coming = stack.enter_context(closing(_stoppable(traced(trace))))
+        coming = stack.enter_context(closing(_by_pieces(trace, table is not None)))
         writer = stack.enter_context(NativeWriter(out))
         origins = None if table is None else stack.enter_context(_Origins(table))
-        while some := list(islice(coming, JOBS_AT_ONCE)):
-            arrivals = [arrival for arrival, _ in some]
+        for arrivals, whence_each in coming:
             if above is not None:
                 arrivals = [_linked(arrival, above, odd) for arrival in arrivals]
             elif any(arrival.after for arrival in arrivals):
@@ -204,19 +203,30 @@ def _write_jobs(
             first = writer.written.rows + 1
             each = writer.write(arrivals)
             again += sum(arrival.job.resubmission for arrival in arrivals)
-            whence: IntArray = np.array([origin.source for _, origin in some], dtype=np.int64).repeat(each)
+            whence: IntArray = np.array([origin.source for origin in whence_each] or [1], dtype=np.int64)
+            whence = whence.repeat(each if whence_each else each.sum())
             for source, count in zip(*np.unique(whence, return_counts=True), strict=True):
                 per_source[int(source)] += int(count)
             ranges = _longer(ranges, whence, first)
             if origins is not None:
-                origins.write(some, each, whence, first)
+                origins.write(whence_each, each, whence, first)
             progress(trace.progress() or 0.0)
     return _Rows(writer.written, per_source, ranges, odd, again)
 
 
-def _stoppable(jobs: Iterator[Traced]) -> Generator[Traced, None, None]:
-    # What reads a trace has to be at its end before the trace is read anew.
-    yield from jobs
+def _by_pieces(trace: Trace, with_origins: bool) -> Generator[tuple[list[Arrival], list[Origin]], None, None]:
+    """Give so many jobs at a time, each with where it came from if somebody wants to know.
+
+    It is to be closed before the trace is read anew.
+    """
+    if not with_origins:
+        arrivals = trace.arrivals()
+        while plain := list(islice(arrivals, JOBS_AT_ONCE)):
+            yield plain, []
+        return
+    jobs = traced(trace)
+    while some := list(islice(jobs, JOBS_AT_ONCE)):
+        yield [arrival for arrival, _ in some], [origin for _, origin in some]
 
 
 def _linked(arrival: Arrival, above: Seen, odd: Counter[str]) -> Arrival:
@@ -269,13 +279,13 @@ class _Origins:
             os.replace(self._part, self._path)
         self._part.unlink(missing_ok=True)
 
-    def write(self, some: Sequence[Traced], each: IntArray, whence: IntArray, first: int) -> None:
+    def write(self, origins: Sequence[Origin], each: IntArray, whence: IntArray, first: int) -> None:
         """Write the origins of jobs that became so many rows each."""
         import pyarrow as pa
 
-        which = np.arange(len(some)).repeat(each).tolist()
-        names = [some[number][1].job for number in which]
-        times_s = [some[number][1].submit_s for number in which]
+        which = np.arange(len(origins)).repeat(each).tolist()
+        names = [origins[number].job for number in which]
+        times_s = [origins[number].submit_s for number in which]
         rows = np.arange(first, first + len(which))
         self._file.write_table(pa.table([rows, whence, names, times_s], schema=self._schema))
 

@@ -233,7 +233,7 @@ class NativeWriter:
         """Give what a row's containers ask for, in the order of `_ASKED`."""
         task = row[1]
         try:
-            demands = write_constraints(task.constraints)
+            demands = write_constraints(task.constraints) if task.constraints else ""
         except ValueError as error:
             raise UserError(
                 f"{self._path}: job {row[0].job.id!r} has {error}, which the native format has no way to write"
