@@ -131,7 +131,10 @@ def convert(
         notes += [f"{side[PREFILL].name}: {line}" for line in prefilled.notes()]
         files.append(side[PREFILL])
     if placed:
-        notes.append(f"{placed:,} containers that run at the beginning lose their hosts: --prefill places them anew")
+        notes.append(
+            f"{placed:,} containers that run at the beginning lose their hosts: --prefill places them anew, and may find no "
+            "room where the recorded cell was overcommitted"
+        )
     table = side[ROWS] if isinstance(trace, Changed) else None
     try:
         rows = _write_jobs(trace, out, table, None, progress)
