@@ -1,4 +1,4 @@
-"""A small cell in the format of Google's trace of 2011, with every table and every kind of line that the reader knows."""
+"""A small cell in the format of Google's trace of 2011, with every table and every kind of line that is read."""
 
 from pathlib import Path
 
