@@ -41,7 +41,7 @@ def make_prefill(lives: Rows, hosts: Hosts, users: list[str], demands: Demands, 
             heads["user"].tolist(),
             behaviours(heads),
             groups.groups,
-            groups.members,
+            groups.members(),
             groups.run_s,
             strict=True,
         )
@@ -104,10 +104,8 @@ class _Groups:
     Attributes
     ----------
     groups : list of Group
-    members : list of ndarray of int, shape (count,)
-        For each group its rows of `lives`.
     run_s : list of ndarray of float, shape (count,)
-        For each group the run times of its members; read-only, for they are handed out more than once.
+        For each group the run times of its members; read-only, for those of the prefill are handed out again.
     first : ndarray of int, shape (n_groups,)
         The first member of each.
     begins : ndarray of bool, shape (n_groups,)
@@ -133,15 +131,21 @@ class _Groups:
 
         self.first = order[start]
         self.begins = changes(number[self.first])
-        self.members = [order[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
+        self._order, self._bounds = order, list(zip(start.tolist(), end.tolist(), strict=True))
         # Copies: what waits long would keep those of all others alive.
-        copies = [run_s[a:b].copy() for a, b in zip(start.tolist(), end.tolist(), strict=True)]
+        copies = [run_s[a:b].copy() for a, b in self._bounds]
         for runs in copies:
             runs.flags.writeable = False
         self.run_s: list[RunTime] = list(copies)
         tasks: dict[tuple[int, ...], Task] = {}  # equal ones share an object
+        self.groups: list[Group] = []
         keys = zip(*(lives[name][self.first].tolist() for name in self.KEYS[:-1]), strict=True)
-        self.groups = [
-            Group(tasks.setdefault(key, Task(Resources(*key[:2]), key[2], demands.sets[key[3]], key[4])), members.size)
-            for key, members in zip(keys, self.members, strict=True)
-        ]
+        for key, (a, b) in zip(keys, self._bounds, strict=True):
+            task = tasks.get(key)
+            if task is None:
+                task = tasks[key] = Task(Resources(*key[:2]), key[2], demands.sets[key[3]], key[4])
+            self.groups.append(Group(task, b - a))
+
+    def members(self) -> list[Ints]:
+        """Give for each group its rows of the lives, each of shape (count,)."""
+        return [self._order[a:b] for a, b in self._bounds]
