@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.cli import towtank
@@ -88,6 +88,44 @@ def test_jobs_are_the_same_however_little_is_held_at_a_time(cell, rows, monkeypa
     assert (len(prefill), len(arrivals)) == (1, 4)
     assert "Phase" in prefill[0]
     assert "Phase" in arrivals[1]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 40))
+def test_any_cell_is_the_same_however_little_is_held_at_a_time(tmp_path_factory, seed, rows):
+    rng = np.random.default_rng(seed)
+    tasks = [(int(job), index) for job in rng.permutation(9) for index in range(rng.integers(1, 6))]
+    lines = {"task_events": [], "task_constraints": [], "task_usage": []}
+    for job, index in tasks:
+        times = np.sort(rng.choice([0, 600, 600.5, *range(601, 640)], rng.integers(1, 7)))
+        for t in times:
+            kind = SUBMIT if t == 0 else int(rng.integers(9))
+            apart, cpu = int(rng.integers(8)) // 7, rng.choice([0.5, 0.25])
+            lines["task_events"].append(
+                (t, f"{round(t * 1e6)},,{job},{index},7,{kind},u{job % 3},0,{job},{cpu},0.25,,{apart}")
+            )
+            if kind == SUBMIT and rng.random() < 0.5:
+                lines["task_constraints"] += [
+                    (t, f"{round(t * 1e6)},{job},{index},{operator},{name},{rng.integers(3)}")
+                    for operator, name in [(0, "a"), (3, "b"), (1, "c")][: rng.integers(1, 4)]
+                ]
+        for start in range(600, 640, 20):
+            use = rng.random(3)
+            window = f"{start}000000,{start + 20}000000,{job + (use[0] < 0.1)},{index},7,{use[1]},{use[2]}"
+            lines["task_usage"].append((start, f"{window},,,,,0.5,,,,,,,0,"))
+    tables = {name: [line for _, line in sorted(of, key=lambda pair: pair[0])] for name, of in lines.items()}
+    folder = write(
+        tmp_path_factory.mktemp("google"),
+        machine_events=["0,7,0,platform,1,1"],
+        machine_attributes=["0,7,a,1,0"],
+        **tables,
+    )
+    expected = whole_of(folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        held_at_most(patch, rows)
+
+        assert whole_of(folder) == expected
 
 
 @pytest.mark.slow
