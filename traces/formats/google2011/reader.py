@@ -14,7 +14,7 @@ from traces.formats.google2011.constraints import ORDER, Demands
 from traces.formats.google2011.jobs import SUBMISSION, make_arrivals, make_prefill, make_submissions
 from traces.formats.google2011.lives import LIFE, in_order, make_lives
 from traces.formats.google2011.machines import make_hosts, with_attributes
-from traces.formats.google2011.pieces import Beside, gathered, in_order_of, whole
+from traces.formats.google2011.pieces import Beside, in_order_of, whole
 from traces.formats.google2011.rows import (
     ATTRIBUTE,
     ATTRIBUTE_COLUMNS,
@@ -83,9 +83,11 @@ class Google2011(Trace):
     Memory does not grow with the length of the trace. The events of a task stand all over the month, so they are sorted
     by job, in the folder for temporary files where they are many (`traces.reading.ordered`); some whole jobs at a time
     become lives; these are sorted by time of submission, and become jobs a piece at a time. Held in memory are what
-    happens to machines, what runs at time 0, the largest job, and each different user, set of constraints, and text of
-    a constraint once. Nothing is read before machines are asked for but ``machine_events/``, ``machine_attributes/``
-    and ``task_constraints/``.
+    happens to machines and those lines of ``machine_attributes/`` that some constraint names, what runs at time 0, the
+    largest job, and each different user, set of constraints, and text of a constraint once.
+
+    To know the machines, only ``machine_events/`` is read; where constraints are used, ``task_constraints/`` and
+    ``machine_attributes/`` too. The first job comes when all is read and sorted.
     """
 
     format: ClassVar[str] = "google2011"
@@ -218,7 +220,7 @@ class Google2011(Trace):
         beside = Beside(in_order_of(windows, ("job",)))
         running: list[Rows] = [np.empty(0, dtype=LIFE)]
         self._containers = 0
-        jobs = whole(gathered(events), ("job",))
+        jobs = whole(events, ("job",))
         rows = in_order_of(self._submitted(jobs, demands, beside, running), SUBMISSION)
         self._prefill = make_prefill(np.concatenate(running), hosts, list(users), demands, self.odd)
         return _Lives(rows, list(users), demands)
