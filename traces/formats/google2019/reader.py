@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -12,12 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from policies.errors import UserError
-from traces.formats.google2011.machines import make_hosts, with_attributes
-from traces.formats.google2011.rows import ATTRIBUTE, MACHINE_EVENT, Rows
 from traces.formats.google2019.collections import Collections
 from traces.formats.google2019.constraints import Demands
 from traces.formats.google2019.lives import Columns, as_batch, lives_of
-from traces.formats.google2019.rows import attribute_rows, collection_rows, event_rows, machine_rows, usage_rows
+from traces.formats.google2019.machines import read_machines
+from traces.formats.google2019.rows import collection_rows, event_rows, usage_rows
 from traces.formats.google2019.submissions import BY_COLLECTION, BY_SUBMISSION, Making, Submissions
 from traces.formats.google2019.tables import NEVER, NONE, SECOND_US, batches, has_keys, parts_of
 from traces.formats.google2019.usage import Usage, usage_block
@@ -274,28 +273,8 @@ class Google2019(Trace):
         return {int(name): row for row, name in enumerate(hosts.names) if hosts.alive[row]}
 
     def _hosts(self, demands: Demands) -> Hosts | None:
-        """Read the machines, and of their attributes those that somebody demands."""
-        if not self._parts["machine_events"]:
-            return None
-        events = self._rows_of(
-            "machine_events", partial(machine_rows, reference=self._reference, odd=self.odd), MACHINE_EVENT
-        )
-        hosts = make_hosts(events, self.odd)
-        if self._parts["machine_attributes"]:
-            words: dict[str, int] = {}
-            wanted = {constraint.attribute for some in demands.sets for constraint in some}
-            make = partial(attribute_rows, words=words, wanted=wanted, odd=self.odd)
-            hosts = with_attributes(hosts, self._rows_of("machine_attributes", make, ATTRIBUTE), list(words), self.odd)
-        return hosts
-
-    def _rows_of(self, table: str, make: partial[Rows], dtype: np.dtype) -> Rows:
-        pieces: list[Rows] = [np.empty(0, dtype=dtype)]
-        for part in self._parts[table]:
-            pieces += [make(batch, self.rejects) for batch, _ in batches(part, table, self.rejects)]
-        rows: Rows = np.concatenate(pieces)
-        never = rows["time"] == NEVER
-        self.odd[f"lines of {table} after the end of the trace, taken as never"] += int(never.sum())
-        return rows[~never]
+        events, attributes = self._parts["machine_events"], self._parts["machine_attributes"]
+        return read_machines(events, attributes, demands, self._reference, self.rejects, self.odd)
 
 
 class _Recording(NamedTuple):
@@ -312,11 +291,13 @@ def looks_like(path: Path) -> bool:
     """Say whether a path is a folder with instance_events or machine_events of this version, or one file of events."""
     if path.is_file():
         return has_keys(path, "instance_events")
+    from traces.formats import google2019_kaggle  # which can be run, where there are machines beside it alone
+
     for table in ("instance_events", "machine_events"):
         try:
             parts = parts_of(path, table)
         except UserError:
             return True  # there is one too many
-        if parts:
-            return has_keys(parts[0], table)
+        if parts and has_keys(parts[0], table):
+            return table == "instance_events" or not google2019_kaggle.looks_like(path)
     return False

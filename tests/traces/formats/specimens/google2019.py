@@ -9,8 +9,10 @@ ZONE = [{"name": "zone=", "value": "a", "relation": "0"}]
 
 
 def machine(time, name, type_, capacity=None):
-    return {"time": str(time), "machine_id": str(name), "type": str(type_)} | MACHINE | (
-        {} if capacity is None else {"capacity": capacity}
+    return (
+        {"time": str(time), "machine_id": str(name), "type": str(type_)}
+        | MACHINE
+        | ({} if capacity is None else {"capacity": capacity})
     )
 
 
