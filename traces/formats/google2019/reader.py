@@ -226,6 +226,8 @@ class Google2019(Trace):
             inside = lives["inside"] > 0
             self.odd["containers inside of an alloc instance, left out"] += int(inside.sum())
             yield as_batch(self._told({name: column[~inside] for name, column in lives.items()}))
+        if usage is not None:
+            usage.count_the_rest(self.odd)
 
     def _told(self, lives: Columns) -> Columns:
         lives["waits"] = (~lives["running"]).astype(np.int64)

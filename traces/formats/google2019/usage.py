@@ -15,6 +15,8 @@ from traces.reading.arrays import arrow_of
 
 COLUMNS = ("job", "index", "start", "end", "cpu", "memory")
 
+_NOBODYS = "lines of instance_usage about instances that did not run then, ignored"
+
 
 def usage_block(columns: Columns) -> pa.RecordBatch:
     """Make a block of windows, with `NONE` for what was not measured."""
@@ -47,7 +49,7 @@ class Usage:
         sums, seconds = np.zeros((2, n)), np.zeros((2, n))
         for windows in self._until(int(lives["job"][-1]), int(lives["index"][-1])):
             life = _owners(lives, windows)
-            odd["lines of instance_usage about instances that did not run then, ignored"] += int((life < 0).sum())
+            odd[_NOBODYS] += int((life < 0).sum())
             lasts_s = (windows["end"] - windows["start"]) / SECOND_US
             for axis, name in enumerate(("cpu", "memory")):
                 given = (life >= 0) & (windows[name] != NONE)
@@ -55,6 +57,11 @@ class Usage:
                 seconds[axis] += np.bincount(life[given], lasts_s[given], minlength=n)
         means = np.divide(sums, seconds, out=np.full((2, n), float(NONE)), where=seconds > 0)
         lives["used_cpu"], lives["used_memory"] = means
+
+    def count_the_rest(self, odd: Counter[str]) -> None:
+        """Count the windows of instances that come after all lives."""
+        rest = sum(block.num_rows for block in self._coming)
+        odd[_NOBODYS] += rest + (self._held["job"].size if self._held else 0)
 
     def _until(self, job: int, index: int) -> Iterator[Columns]:
         """Take all windows up to and with those of an instance, a block at a time."""
