@@ -329,6 +329,14 @@ def test_what_is_measured_is_read_if_it_is_asked_for_and_each_life_has_its_own_m
     assert all(not a.behaviours for a in cell(*events, **tables).arrivals())
 
 
+def test_a_trace_in_which_nothing_lives_is_empty_whatever_was_measured(cell):
+    tables = {"instance_usage": [usage(600 * S, 900 * S, 5, 0, 0.1, 0.2)]}
+    trace = cell(event(601 * S, FINISH, 5), options=ReadOptions(usage=True), **tables)
+
+    assert jobs(trace) == []
+    assert noted(trace, "did not run then") == 1
+
+
 # --- machines
 
 

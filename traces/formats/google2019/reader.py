@@ -216,6 +216,8 @@ class Google2019(Trace):
         """Give the lives of what takes room of its own."""
         usage = Usage(ordered(self._windows(), ["job", "index", "start"])) if self._measured else None
         for lives in lives_of(events, self.odd):
+            if not lives["job"].size:
+                continue
             if usage is not None:
                 usage.add_means(lives, self.odd)
                 some = (lives["used_cpu"] != NONE) | (lives["used_memory"] != NONE)
