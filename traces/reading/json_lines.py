@@ -70,21 +70,25 @@ class JsonLines:
 
     def _batch(self, block: bytes, line: int) -> Iterator[Batch]:
         """Make a batch of whole lines, the first of which is number `line`; none if all are blank."""
-        texts = block.removesuffix(b"\n").split(b"\n")
-        lines = np.array([n for n, text in enumerate(texts, start=line) if text.strip()], dtype=np.int64)
+        count = block.count(b"\n") + (not block.endswith(b"\n"))
+        lines = np.arange(line, line + count)
+        broken: dict[int, tuple[str, str]] = {}
+        table = self._at_once(block)
+        if table is None or table.num_rows != count:
+            texts = block.removesuffix(b"\n").split(b"\n")
+            filled = [place for place, text in enumerate(texts) if text.strip()]
+            lines = lines[filled]
+            if table is None or table.num_rows != lines.size:
+                table, broken = self._line_by_line([texts[place] for place in filled])
         if not lines.size:
             return
         self._rejects.read += lines.size
-        broken: dict[int, tuple[str, str]] = {}
-        table = self._at_once(block, lines.size)
-        if table is None:
-            table, broken = self._line_by_line([text for text in texts if text.strip()])
         batch = Batch(self.path, _columns(table, self._fields), lines)
         batch.bad = broken
         yield batch
 
-    def _at_once(self, block: bytes, count: int) -> pa.Table | None:
-        """Convert lines fast, or give None if any of them is not one object of such fields."""
+    def _at_once(self, block: bytes) -> pa.Table | None:
+        """Convert lines fast, or give None if any of them is not made of such fields."""
         try:
             block.decode()
         except UnicodeDecodeError:
@@ -97,7 +101,7 @@ class JsonLines:
                 return None
             self._written = pa.schema([_as_written(field, found.schema) for field in self._fields])
             table = _read(block, self._written)
-        return table if table is not None and table.num_rows == count else None
+        return table
 
     def _line_by_line(self, texts: list[bytes]) -> tuple[pa.Table, dict[int, tuple[str, str]]]:
         """Convert lines of which some are no rows; these stay empty and are given with the reason and their text."""
