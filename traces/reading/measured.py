@@ -42,6 +42,9 @@ class Windows:
     def __init__(self, window_s: float, kinds: int) -> None:
         self.window_s = window_s
         self._numbers: dict[str, int] = {}
+        self._first_s: FloatArray = np.empty(0)
+        self._last_s: FloatArray = np.empty(0)
+        self._most: FloatArray = np.empty((kinds, 0))
         self._keys: list[IntArray] = [np.empty(0, dtype=np.int64)]
         self._sums: list[FloatArray] = [np.empty((2 * kinds, 0))]
         self._apart = 0
@@ -58,9 +61,16 @@ class Windows:
         values : ndarray of shape (kinds, n)
             What, NaN where it was not measured.
         """
+        if not at_s.size:
+            return
         encoded = filled(names).dictionary_encode()
         known = [self._numbers.setdefault(name, len(self._numbers)) for name in encoded.dictionary.to_pylist()]
         whose = np.array(known, dtype=np.int64)[numpy_of(encoded.indices)]
+        self._grow()
+        np.minimum.at(self._first_s, whose, at_s)
+        np.maximum.at(self._last_s, whose, at_s)
+        for most, kind in zip(self._most, values, strict=True):
+            np.fmax.at(most, whose, kind)
         key = whose * MOST_WINDOWS + (at_s // self.window_s).astype(np.int64)
         measured = ~np.isnan(values)
         keys, sums = _added(key, np.concatenate((np.where(measured, values, 0.0), measured)))
@@ -83,13 +93,40 @@ class Windows:
         number = self._numbers.get(name, -1)
         first, last = np.searchsorted(self._keys[0], [number * MOST_WINDOWS, (number + 1) * MOST_WINDOWS])
         sums, counts = np.split(self._sums[0][:, first:last], 2)
-        means: FloatArray = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-        begins_s: FloatArray = self._keys[0][first:last] % MOST_WINDOWS * self.window_s
-        return begins_s, means
+        means: FloatArray = np.full(sums.shape, np.nan)
+        np.divide(sums, counts, out=means, where=counts > 0)
+        return (self._keys[0][first:last] % MOST_WINDOWS).astype(np.float64) * self.window_s, means
 
-    def names(self) -> Iterator[str]:
-        """Give the containers in order of their first samples' coming."""
+    def __iter__(self) -> Iterator[str]:
+        """Give the names of the containers in the order in which they first came."""
         return iter(self._numbers)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._numbers
+
+    def span_s(self, name: str) -> tuple[float, float]:
+        """Give the times of a container's first and last sample."""
+        number = self._numbers[name]
+        return float(self._first_s[number]), float(self._last_s[number])
+
+    def most(self, name: str) -> FloatArray:
+        """Give the most that was ever measured of a container, shape (kinds,); NaN of what never was."""
+        most: FloatArray = self._most[:, self._numbers[name]]
+        return most
+
+    @property
+    def end_s(self) -> float:
+        """When the last sample of all was taken; infinite where there is none."""
+        return float(self._last_s.max(initial=-np.inf)) if self._numbers else np.inf
+
+    def _grow(self) -> None:
+        """Make room for names that came, in steps that double."""
+        room = self._first_s.size
+        if len(self._numbers) > room:
+            more = max(2 * len(self._numbers), 1024) - room
+            self._first_s = np.append(self._first_s, np.full(more, np.inf))
+            self._last_s = np.append(self._last_s, np.full(more, -np.inf))
+            self._most = np.concatenate((self._most, np.full((self._most.shape[0], more), np.nan)), axis=1)
 
     def _add_up(self) -> None:
         keys, sums = _added(np.concatenate(self._keys), np.concatenate(self._sums, axis=1))

@@ -12,8 +12,9 @@ import numpy as np
 from policies.arrays import FloatArray
 from policies.errors import UserError
 from policies.requests import Resources
-from traces.formats.alibaba2018.tables import MACHINE_META, WHOLE, time
+from traces.formats.alibaba2018.tables import MACHINE_META, WHOLE
 from traces.hosts import TOO_MUCH, HostEvent, Hosts
+from traces.reading.columns import time
 from traces.reading.rejects import Rejects
 from traces.reading.tables import Reader
 from traces.units import MILLI

@@ -4,34 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from functools import cached_property
-from heapq import merge
 from pathlib import Path
-from typing import ClassVar, NamedTuple
-
-import numpy as np
+from typing import ClassVar
 
 from policies.errors import UserError
-from policies.requests import Demand
 from policies.sharing.disk import PAGE_BYTES
 from traces.formats.alibaba2018 import dag
-from traces.formats.alibaba2018.containers import make_services
 from traces.formats.alibaba2018.machines import make_hosts
-from traces.formats.alibaba2018.tables import REFERENCE, Tables, kind_of, table_files
+from traces.formats.alibaba2018.tables import REFERENCE, UTILISATIONS, Tables, kind_of, table_files
 from traces.hosts import Hosts
 from traces.reading import batch_tasks
-from traces.reading.measured import FULL_DISK_BPS, Windows, held, phases
+from traces.reading.measured import FULL_DISK_BPS, Windows
 from traces.reading.options import DEFAULT, ReadOptions
-from traces.reading.rejects import OnBadRow, Rejects
-from traces.reading.services import Service
-from traces.trace import Arrival, Behaviour, Recorded, Trace
-from traces.units import MILLI
+from traces.reading.rejects import Rejects
+from traces.reading.services import Services, SideBySide, make_services
+from traces.trace import Arrival
 
 #: What a container used is averaged over so long: of a container that stays for 8 days these are 192 phases.
 WINDOW_S = 3600.0
 
 
-class Alibaba2018(Trace):
+class Alibaba2018(SideBySide):
     """A folder with any of the tables of the data set, or one table of what runs: batch_task or container_meta.
 
     A task of a batch job is a job of as many containers as it has instances, called ``JOB/TASK``, in a workflow called
@@ -68,40 +61,6 @@ class Alibaba2018(Trace):
         super().__init__(path, rejects, options)
         self._memory = options.reference or REFERENCE
         self._tables = table_files(path)
-        self._services: _Services | None = None
-        self._reading: Tables | None = None
-        self._host_notes: Counter[str] = Counter()
-
-    def arrivals(self) -> Iterator[Arrival]:
-        """Yield tasks and containers in order of submission; at one time containers first, tasks by job."""
-        self.rejects.begin()
-        self.odd.clear()
-        if not (self._tables["batch_task"] or self._tables["container_meta"]):
-            raise UserError(f"{self.path}: has neither batch_task nor container_meta, and so nothing that runs")
-        known = self._known(self.rejects)
-        self.odd.update(known.odd)
-        services = self._coming(known)
-        yield from merge(services, self._tasks(), key=_submitted) if self._tables["batch_task"] else services
-
-    def prefill(self) -> Iterator[Recorded]:
-        """Yield the containers that are there at time 0 on machines that are."""
-        if not self._tables["container_meta"] or self._hosts is None:
-            return
-        known = self._known(Rejects(OnBadRow.SKIP))  # what is wrong with rows is told by `arrivals`
-        for service in known.services:
-            if service.begin_s > 0:
-                break
-            if service.machine in self._up:
-                yield service.recorded(self._up[service.machine], known.end_of(service), known.behaviour(service))
-
-    def hosts(self) -> Hosts | None:
-        """Give the machines of machine_meta, None where it is not there."""
-        return self._hosts
-
-    def progress(self) -> float | None:
-        """Say which share was read of the file that is being read."""
-        reading = None if self._reading is None else self._reading.reader
-        return None if reading is None else reading.progress()
 
     def assumptions(self) -> list[str]:
         """List units, what is left out, and how often the recording was odd."""
@@ -113,8 +72,8 @@ class Alibaba2018(Trace):
         if there["batch_task"]:
             notes += [
                 "which task comes after which is in their names; tasks of a graph are submitted when the first of "
-                "their job began, and wait for those before them; independent ones when they began themselves: when they "
-                "were submitted was not recorded",
+                "their job began, and wait for those before them; independent ones when they began themselves: "
+                "when they were submitted was not recorded",
                 "a task runs from start_time to end_time, whatever became of it; task_type is not used",
             ]
             notes.append(
@@ -135,7 +94,7 @@ class Alibaba2018(Trace):
                 notes.append(
                     "cpu_util_percent and mem_util_percent are taken for shares of what a container asks for, and "
                     f"disk_io_percent for its own share of a disk's time, written as random reads of {PAGE_BYTES} "
-                    f"bytes on a disk of class HDD ({FULL_DISK_BPS:.0f} bytes a second are 100): none of this is documented; "
+                    f"bytes on a disk of class HDD, {FULL_DISK_BPS:.0f} bytes a second are 100: not documented; "
                     f"what was used is the mean over {WINDOW_S / 3600:g} h and holds until the next measurement; "
                     "cpi, mem_gps, mpki and the network, whose unit is not known, are not used"
                 )
@@ -145,7 +104,7 @@ class Alibaba2018(Trace):
             notes.append("machine_usage is not used")
         if there["machine_meta"]:
             notes.append("machines join at their first line and stay; failure domains are attributes of theirs")
-        return [*notes, *self.counted(), *(f"{text}: {count:,}" for text, count in self._host_notes.items() if count)]
+        return [*notes, *self.counted()]
 
     def files(self) -> list[Path]:
         """List the files that are read."""
@@ -158,84 +117,31 @@ class Alibaba2018(Trace):
     def _with_usage(self) -> bool:
         return self.options.usage and bool(self._tables["container_usage"] and self._tables["container_meta"])
 
-    @cached_property
-    def _hosts(self) -> Hosts | None:
+    def _make_hosts(self, odd: Counter[str]) -> Hosts | None:
         files = self._tables["machine_meta"]
-        return make_hosts(files, self._memory.memory_bytes, self._host_notes) if files else None
+        return make_hosts(files, self._memory.memory_bytes, odd) if files else None
 
-    @cached_property
-    def _up(self) -> dict[str, int]:
-        """Rows of the machines that are up at time 0, by name."""
-        hosts = self._hosts
-        return {} if hosts is None else {hosts.names[row]: row for row in np.flatnonzero(hosts.alive).tolist()}
+    def _read_services(self, rejects: Rejects, odd: Counter[str]) -> Services:
+        if not (self._tables["batch_task"] or self._tables["container_meta"]):
+            raise UserError(f"{self.path}: has neither batch_task nor container_meta, and so nothing that runs")
+        tables = Tables(rejects, self._memory.memory_bytes, odd, self._batches)
+        services = make_services(tables.containers(self._tables["container_meta"]), odd)
+        windows = Windows(WINDOW_S, kinds=len(UTILISATIONS))
+        if self._with_usage:
+            tables.usage(self._tables["container_usage"], windows)
+            names = {service.name for service in services}
+            odd["containers that were measured and are not in container_meta, left out"] += sum(
+                name not in names for name in windows
+            )
+        return Services(services, windows, windows.end_s)
 
-    def _tasks(self) -> Iterator[Arrival]:
-        self._reading = tables = Tables(self.rejects, self._memory.memory_bytes, self.odd)
+    def _tasks(self) -> Iterator[Arrival] | None:
+        if not self._tables["batch_task"]:
+            return None
+        tables = Tables(self.rejects, self._memory.memory_bytes, self.odd, self._batches)
         instances = tables.instances(self._tables["batch_instance"]) if self._tables["batch_instance"] else None
         by_job = batch_tasks.by_job(tables.tasks(self._tables["batch_task"]), instances, self.odd)
         return batch_tasks.arrivals(dag.placed(by_job, self.odd), workflows=True)
-
-    def _coming(self, known: _Services) -> Iterator[Arrival]:
-        """Yield the containers that come, and those that were there on machines that are not."""
-        for service in known.services:
-            if service.begin_s == 0:
-                if service.machine in self._up:
-                    continue
-                self.odd["containers that are there at time 0 on no machine that is, submitted then"] += 1
-            yield service.arrival(known.end_of(service), known.behaviour(service))
-
-    def _known(self, rejects: Rejects) -> _Services:
-        """Give the containers. They are read again only for rows that cannot be used to be told of anew."""
-        known = self._services
-        if known is None or (known.rejected and rejects is self.rejects):
-            before = rejects.read, rejects.rejected
-            odd: Counter[str] = Counter()
-            self._reading = tables = Tables(rejects, self._memory.memory_bytes, odd)
-            services = make_services(tables.containers(self._tables["container_meta"]), odd)
-            windows, end_s = Windows(WINDOW_S, kinds=3), np.inf
-            if self._with_usage:
-                end_s = tables.usage(self._tables["container_usage"], windows)
-            read, rejected = rejects.read - before[0], rejects.rejected - before[1]
-            known = self._services = _Services(services, windows, end_s, read, rejected, odd)
-        elif rejects is self.rejects:
-            rejects.read += known.read
-            rejects.accepted += known.read
-        return known
-
-
-class _Services(NamedTuple):
-    """All containers, and what they used."""
-
-    services: list[Service]
-    windows: Windows
-    end_s: float  # of the measurements; infinite where there are none
-    read: int  # rows
-    rejected: int
-    odd: Counter[str]
-
-    def end_of(self, service: Service) -> float:
-        """Say until when a container runs: a share of a time without end is none, so measurements end it."""
-        if service.end_s < np.inf or self.end_s <= service.begin_s:
-            return service.end_s
-        return self.end_s
-
-    def behaviour(self, service: Service) -> Behaviour:
-        """Give what was measured of a container, None where nothing was."""
-        begins_s, (cpu, memory, disk) = self.windows.of(service.name)
-        if not begins_s.size:
-            return None
-        cores = held(cpu, 1.0) * (service.cpu_milli / MILLI)
-        used_bytes = held(memory, 1.0) * service.memory_bytes
-        read_bps = held(disk, 0.0) * FULL_DISK_BPS
-        demands = [
-            Demand(*use, io_size_bytes=PAGE_BYTES, random_io=1.0)
-            for use in zip(cores.tolist(), used_bytes.tolist(), read_bps.tolist(), strict=True)
-        ]
-        return phases(begins_s, demands, service.begin_s, self.end_of(service))
-
-
-def _submitted(arrival: Arrival) -> float:
-    return arrival.job.submit_s
 
 
 def looks_like(path: Path) -> bool:

@@ -6,21 +6,23 @@ Columns are those of the official ``schema.txt`` (``schema.md``), in its order; 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from policies.arrays import BoolArray, FloatArray, IntArray
+from policies.arrays import FloatArray, IntArray
 from traces.reading.arrays import arrow_of, filled
 from traces.reading.batch_tasks import INSTANCES, TASKS
+from traces.reading.columns import amount, empty, instance_number, measured, text_is, time
 from traces.reading.measured import Windows
 from traces.reading.reference import Reference
 from traces.reading.rejects import Rejects
+from traces.reading.services import EVENTS
 from traces.reading.sniff import first_rows, parts
 from traces.reading.tables import Batch, Reader
-from traces.units import EXACT, MILLI, thousandths
+from traces.units import MILLI, thousandths
 
 BATCH_TASK = (
     "task_name", "instance_num", "job_name", "task_type", "status", "start_time", "end_time", "plan_cpu", "plan_mem",
@@ -40,21 +42,10 @@ MACHINE_META = (
     "machine_id", "time_stamp", "failure_domain_1", "failure_domain_2", "cpu_num", "mem_size", "status",
 )  # fmt: skip
 
+_UNMEASURED = "samples of containers in which something was not measured (empty, -1 or 101), which is left out"
+
 #: What container_usage says that is used: shares of what is asked for, and of a disk's time, in percent.
 UTILISATIONS = ("cpu_util_percent", "mem_util_percent", "disk_io_percent")
-
-#: A line of container_meta.
-CONTAINERS = pa.schema(
-    {
-        "container": pa.string(),
-        "machine": pa.string(),
-        "app": pa.string(),
-        "at_s": pa.float64(),
-        "stopped": pa.bool_(),
-        "cpu_milli": pa.int64(),
-        "memory_bytes": pa.int64(),
-    }
-)
 
 #: 100 of CPU is a core.
 CORE = 100.0
@@ -69,11 +60,6 @@ USUAL_CPU, USUAL_MEMORY = 100.0, 0.2
 REFERENCE = Reference("assumed for the Alibaba trace of 2018 (96 cores, 512 GiB)", 96.0, 2**39)
 
 _UNMEASURED = "samples of containers in which something was not measured (empty, -1 or 101), which is left out"
-
-#: Later is no time.
-LAST_S = 2.0**31
-#: As many instances as a task may have.
-MOST_INSTANCES = 2.0**31
 
 
 def table_files(path: Path) -> dict[str, list[Path]]:
@@ -115,40 +101,8 @@ def _whole(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def time(batch: Batch, name: str, missing: float = np.nan) -> FloatArray:
-    """Give a column of seconds, of which wrong ones are marked."""
-    values = batch.number(name, missing)
-    batch.mark(~((values >= 0) & (values < LAST_S)), f"{name} must be 0 or more, and a time", values)
-    return values
-
-
-def amount(batch: Batch, name: str, per_unit: float, missing: float = np.nan) -> FloatArray:
-    """Give a column of amounts of which `per_unit` are one in the books; wrong ones are marked."""
-    values = batch.number(name, missing)
-    batch.mark(~(values >= 0), f"{name} must be 0 or more", values)
-    batch.mark(values >= EXACT / per_unit, f"{name} is more than any machine has", values)
-    return values
-
-
-def measured(batch: Batch, name: str, per_unit: float) -> FloatArray:
-    """Give a column of what was measured, NaN where it is empty; wrong ones are marked."""
-    values = amount(batch, name, per_unit, missing=0.0)
-    if name in batch.columns and batch.columns[name].null_count:
-        values = np.where(batch.columns[name].is_null().to_numpy(zero_copy_only=False), np.nan, values)
-    return values
-
-
-def text_is(batch: Batch, name: str, wanted: str) -> BoolArray:
-    """Say where a column has a certain text."""
-    import pyarrow.compute as pc  # only where there are rows: it costs a start-up
-
-    same: BoolArray = pc.equal(filled(batch.column(name)), wanted).to_numpy(zero_copy_only=False)
-    return same
-
-
-def empty(batch: Batch, name: str) -> BoolArray:
-    """Say where a column has nothing."""
-    return text_is(batch, name, "")
+#: Yields what a reader reads.
+Read = Callable[[Reader], Iterator[Batch]]
 
 
 class Tables:
@@ -162,18 +116,17 @@ class Tables:
         Memory of the largest machine.
     odd : Counter of str
         What was odd about rows that can be used is counted there.
+    read : callable
+        Given a reader, yields its batches.
     """
 
-    def __init__(self, rejects: Rejects, memory_bytes: int, odd: Counter[str]) -> None:
-        self._rejects, self._odd = rejects, odd
+    def __init__(self, rejects: Rejects, memory_bytes: int, odd: Counter[str], read: Read) -> None:
+        self._rejects, self._odd, self._read = rejects, odd, read
         self._memory_bytes = memory_bytes / WHOLE
-        #: The file that is being read.
-        self.reader: Reader | None = None
 
     def _batches(self, files: Sequence[Path], names: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
         for file in files:
-            self.reader = Reader(file, self._rejects, names=names, numbers=numbers)
-            yield from self.reader.batches()
+            yield from self._read(Reader(file, self._rejects, names=names, numbers=numbers))
 
     def tasks(self, files: Sequence[Path]) -> Iterator[pa.RecordBatch]:
         """Give the rows of batch_task that can be run, as `traces.reading.batch_tasks.TASKS` has them."""
@@ -181,13 +134,10 @@ class Tables:
         for batch in self._batches(files, BATCH_TASK, ("instance_num", "start_time", "end_time", *BATCH_TASK[7:])):
             waiting = text_is(batch, "status", "Waiting")
             batch.require("task_name", "job_name", "status")
-            instances = batch.number("instance_num", missing=0.0)
+            instances = instance_number(batch, "instance_num", waiting)
             start_s, end_s = time(batch, "start_time", 0.0), time(batch, "end_time", 0.0)
             cpu = measured(batch, "plan_cpu", MILLI / CORE)
             memory = measured(batch, "plan_mem", self._memory_bytes)
-            unsized = waiting & (instances == 0)
-            whole = (np.rint(instances) == instances) & (instances >= 1) & (instances < MOST_INSTANCES)
-            batch.mark(~(whole | unsized), "instance_num must be a whole number from 1", instances)
             batch.mark((end_s != 0) & (end_s < start_s), "end_time is before start_time", end_s)
             names = batch.column("job_name"), batch.column("task_name")
             good = batch.reject(self._rejects)
@@ -250,7 +200,7 @@ class Tables:
             )
 
     def containers(self, files: Sequence[Path]) -> Iterator[pa.RecordBatch]:
-        """Give the rows of container_meta as `CONTAINERS` has them."""
+        """Give the rows of container_meta as `traces.reading.services.EVENTS` has them."""
         for batch in self._batches(files, CONTAINER_META, ("time_stamp", "cpu_request", "mem_size")):
             batch.require("container_id", "machine_id", "status")
             at_s = time(batch, "time_stamp")
@@ -270,27 +220,19 @@ class Tables:
                     arrow_of(thousandths(cpu[rows] / CORE).astype(np.int64)),
                     arrow_of(self._bytes(memory[rows])),
                 ],
-                schema=CONTAINERS,
+                schema=EVENTS,
             )
 
-    def usage(self, files: Sequence[Path], windows: Windows) -> float:
-        """Add up the rows of container_usage: shares of CPU, memory and disk, 0 to 1. Give the time of the last."""
-        last_s = 0.0
+    def usage(self, files: Sequence[Path], windows: Windows) -> None:
+        """Add up the rows of container_usage: shares of CPU, memory and disk, 0 to 1."""
         for batch in self._batches(files, CONTAINER_USAGE, ("time_stamp", *UTILISATIONS)):
             batch.require("container_id")
             at_s = time(batch, "time_stamp")
             shares = np.array([self._share(batch, name) for name in UTILISATIONS])
             names = batch.column("container_id")
             rows = batch.reject(self._rejects)
-            if not rows.size:
-                continue
-            invalid = np.isnan(shares[:, rows])
-            self._odd[_UNMEASURED] += int(
-                invalid.any(axis=0).sum()
-            )  # fmt: skip
+            self._odd[_UNMEASURED] += int(np.isnan(shares[:, rows]).any(axis=0).sum())
             windows.add(names.take(arrow_of(rows)), at_s[rows], shares[:, rows])
-            last_s = max(last_s, float(at_s[rows].max()))
-        return last_s
 
     def _share(self, batch: Batch, name: str) -> FloatArray:
         """Give a column of percentages as shares, NaN where it is empty or one of the documented bad values."""
