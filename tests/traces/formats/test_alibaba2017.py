@@ -250,9 +250,9 @@ def test_the_real_tasks_are_all_there(real):
 @pytest.mark.slow
 def test_the_real_batch_jobs_run(real):
     command = ["run", "--json", "--trace", f"alibaba2017:{real}", "--policy", "first-fit", "--hosts", "1300"]
-    command += ["--host-cpus", "64", "--host-memory", "256GiB", "--architecture", "monolithic", "--until", "20000"]
+    command += ["--host-cpus", "64", "--host-memory", "256GiB", "--architecture", "monolithic", "--until", "6000"]
     command += ["--t-job", "0.0001", "--t-task", "0", "--processes", "1"]
-    until = [one for one in expected_rows(real)[1] if int(one[0]) < 20_000]
+    until = [one for one in expected_rows(real)[1] if int(one[0]) < 6_000]
 
     ended = CliRunner().invoke(towtank, command, catch_exceptions=False)
 
