@@ -6,6 +6,7 @@ A task becomes a job of as many like containers as it has instances. Tables of m
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -46,6 +47,9 @@ INSTANCES = pa.schema(
         "memory_bytes": pa.float64(),
     }
 )
+
+#: Names that stand for themselves among others.
+_PLAIN = re.compile(r"[\w./=-]+", re.ASCII)
 
 #: Rows of a block that is handed on.
 AT_ONCE = 2**14
@@ -225,7 +229,7 @@ def _blocks(placed: Iterable[Placed], *, workflows: bool) -> Iterator[pa.RecordB
     held: list[tuple[Any, ...]] = []
     for task, submit_s, after, rank in placed:
         name = f"{task.job}/{task.name}"
-        before = " ".join(quote(f"{task.job}/{other}") for other in after)
+        before = " ".join([_quoted(f"{task.job}/{other}") for other in after]) if after else ""
         use = task.cpu_cores, task.used_memory_bytes
         same = name, task.job, submit_s, task.cpu_milli, task.memory_bytes, *use, before, rank
         runs = task.runs
@@ -240,6 +244,11 @@ def _blocks(placed: Iterable[Placed], *, workflows: bool) -> Iterator[pa.RecordB
             held = []
     if held:
         yield _block(held)
+
+
+def _quoted(name: str) -> str:
+    """Quote a name, which few need."""
+    return name if _PLAIN.fullmatch(name) else quote(name)
 
 
 def _block(held: list[tuple[Any, ...]]) -> pa.RecordBatch:

@@ -90,7 +90,30 @@ def placed(tasks: Iterable[BatchTask], odd: Counter[str]) -> Iterator[Placed]:
 
 def _in_order(graph: list[tuple[Meaning, BatchTask]], odd: Counter[str]) -> list[tuple[BatchTask, tuple[str, ...]]]:
     """Give the tasks of a graph, those that others come after first, and otherwise by number."""
-    graph.sort(key=lambda entry: entry[0].number)
+    graph.sort(key=_number)
+    return _as_numbered(graph) or _sorted_out(graph, odd)
+
+
+def _number(entry: tuple[Meaning, BatchTask]) -> int:
+    return entry[0].number
+
+
+def _as_numbered(graph: list[tuple[Meaning, BatchTask]]) -> list[tuple[BatchTask, tuple[str, ...]]] | None:
+    """Give the tasks by number if that is all there is to it, as in most graphs; None where anything is odd."""
+    names: dict[int, str] = {}
+    order = []
+    for (number, after, unread), task in graph:
+        if unread or number in names or task.run_s == np.inf:
+            return None
+        try:
+            order.append((task, tuple([names[other] for other in after])))
+        except KeyError:  # later, or not there
+            return None
+        names[number] = task.name
+    return order
+
+
+def _sorted_out(graph: list[tuple[Meaning, BatchTask]], odd: Counter[str]) -> list[tuple[BatchTask, tuple[str, ...]]]:
     numbered: dict[int, list[int]] = {}
     for place, (read, _) in enumerate(graph):
         numbered.setdefault(read.number, []).append(place)
