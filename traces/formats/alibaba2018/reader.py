@@ -45,8 +45,9 @@ class Alibaba2018(SideBySide):
     Notes
     -----
     The rows of batch_task and batch_instance stand in no order of time, so they are sorted before the first job comes,
-    on disk where there are many: memory does not grow with them. What does take memory is one entry for each
-    container (the whole trace has 71,476), one for each of its hours where usage is read, and one for each machine.
+    on disk where there are many: memory does not grow with them (but the sorted instances of the whole trace take more
+    than 100 GB of the folder for temporary files: an estimate). What does take memory is one entry for each
+    container, one for each of its hours where usage is read, and one for each machine.
 
     Columns and units are documented in the data set's ``schema.txt`` and ``trace_2018.md``; what is assumed beyond that
     is listed by `assumptions`. That an end is 0 where it lies beyond the recorded time is documented, too.

@@ -59,8 +59,6 @@ USUAL_CPU, USUAL_MEMORY = 100.0, 0.2
 #: and 1.56 of memory, a 64th, which are 8 GiB if the largest machine has 512.
 REFERENCE = Reference("assumed for the Alibaba trace of 2018 (96 cores, 512 GiB)", 96.0, 2**39)
 
-_UNMEASURED = "samples of containers in which something was not measured (empty, -1 or 101), which is left out"
-
 
 def table_files(path: Path) -> dict[str, list[Path]]:
     """Find the files of each table: in a folder by name, or what one file is by what is in it."""
