@@ -48,9 +48,6 @@ MAGIC = b"SQLite format 3\0"
 
 VM = ("vmId", "tenantId", "vmTypeId", "priority", "starttime", "endtime")
 VM_TYPE = ("vmTypeId", "machineId", "core", "memory")
-#: What an amount cannot be more of: a machine has 1.0.
-WHOLE = 1.0
-
 #: How many rows are taken from the data base at a time.
 AT_ONCE = 2**14
 
@@ -66,7 +63,7 @@ class AzurePacking2020(Trace):
     path : Path
         The data base; it is only read.
     rejects : Rejects
-        What to do with rows that cannot be used: of ``vm``, named by their rowids. A bad row of ``vmType`` is an error.
+        What to do with rows of either table that cannot be used; they are named by their rowids.
     options : ReadOptions
         Its ``reference`` is the machine that amounts are shares of.
 
@@ -111,8 +108,8 @@ class AzurePacking2020(Trace):
             "all requests are shares of a machine of the type that most types of virtual machines can be on",
             "which types of machines a virtual machine can be on is not used, nor are hdd, ssd and nic",
             "times are days since the collection began; an end is told for the first 90 days",
-            "priority 0 (high) is priority 1 and the class service, 1 (low) is priority 0 and the class batch; the user "
-            "is the tenant",
+            "priority 0 (high) is priority 1 and the class service, 1 (low) is priority 0 and the class batch",
+            "the user is the tenant",
             "virtual machines of low priority may have been evicted: they run for as long as they did",
             "there are no hosts, and what virtual machines used was not recorded: as much as they ask for",
             *self.counted(),
@@ -125,7 +122,7 @@ class AzurePacking2020(Trace):
     def _blocks(self) -> Iterator[pa.RecordBatch]:
         path = _data_base(self.path)
         with _opened(path) as base:
-            types = _types(path, base, self.odd)
+            types = _types(path, base, self.rejects, self.odd)
             self._machine = types.machine
             [(count,)] = base.execute("SELECT count(*) FROM vm")
             # A number that is text would be sorted as text.
@@ -151,6 +148,8 @@ class AzurePacking2020(Trace):
         batch.mark(~(end >= np.maximum(start, 0.0)), "endtime must not be before starttime, nor before 0", end)
         batch.mark(~((priority == 0) | (priority == 1)), "priority must be 0 (high) or 1 (low)", priority)
         batch.mark(np.isnan(needs[:, 0]), "vmTypeId has no row in vmType", kinds)
+        most = np.maximum(needs[:, 0] * self._reference.cores * MILLI, needs[:, 1] * self._reference.memory_bytes)
+        batch.mark(most >= EXACT, "its type asks for more than any machine has", kinds)
         good = batch.reject(self.rejects)
 
         before = start[good] < 0
@@ -191,7 +190,7 @@ class _Types(NamedTuple):
     needs : dict of str to (float, float)
         What each asks for of it: cores and memory.
     converted, alone : set of str
-        Those that cannot be on it, and of these those that no other type connects with it.
+        Those that cannot be on it, and are converted; and those that no other type connects with it, which are not.
     """
 
     machine: str
@@ -200,33 +199,37 @@ class _Types(NamedTuple):
     alone: set[str]
 
 
-def _types(path: Path, base: sqlite3.Connection, odd: Counter[str]) -> _Types:
+def _types(path: Path, base: sqlite3.Connection, rejects: Rejects, odd: Counter[str]) -> _Types:
     """Read the types, and choose the reference machine."""
     machines: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)  # of each, the types that can be on it
     for rowid, kind, machine, *amounts in base.execute(
         f"SELECT rowid, {', '.join(VM_TYPE)} FROM vmType ORDER BY rowid"
     ):
-        need = tuple(map(_amount, amounts))
-        for name, value, amount in zip(VM_TYPE[2:], amounts, need, strict=True):
-            if not 0 <= amount <= WHOLE:
-                raise UserError(f"{path}: vmType, row {rowid}: {name} must be a share from 0 to 1: {str(value)[:99]!r}")
+        rejects.read += 1
+        core, memory = map(_amount, amounts)
+        if core < 0 or memory < 0 or kind is None or machine is None:
+            text = ", ".join(map(str, (kind, machine, *amounts)))
+            reason = "a row of vmType has a type, a machine, and shares of its core and memory, 0 or more"
+            rejects.reject(path, rowid or 0, reason, text)
+            continue
+        rejects.accepted += 1
         kinds = machines[_text(machine)]
         odd["types that are there twice for one type of machine, the first counts"] += _text(kind) in kinds
-        kinds.setdefault(_text(kind), need)  # type: ignore[arg-type]  # two of them
+        odd["types that ask for more than a whole machine"] += max(core, memory) > 1
+        kinds.setdefault(_text(kind), (core, memory))
     if not machines:
-        raise UserError(f"{path}: table vmType has no rows")
+        return _Types("", {}, set(), set())
     reference = min(machines, key=lambda name: (-len(machines[name]), _in_order(name)))
-    needs, converted, alone = dict(machines[reference]), set(), set()
+    types = _Types(reference, dict(machines[reference]), set(), set())
     # How much larger than the reference machine others are, for cores and memory.
     ratios = {name: _larger(kinds, machines[reference]) for name, kinds in machines.items()}
-    linked = sorted(machines, key=lambda name: (ratios[name] is None, -len(machines[name]), _in_order(name)))
-    for name in linked:
+    for name in sorted(machines, key=lambda name: (ratios[name] is None, -len(machines[name]), _in_order(name))):
         ratio = ratios[name]
         for kind, (core, memory) in machines[name].items():
-            if kind not in needs:
-                needs[kind] = (core, memory) if ratio is None else (core * ratio[0], memory * ratio[1])
-                (alone if ratio is None else converted).add(kind)
-    return _Types(reference, needs, converted, alone)
+            if kind not in types.needs:
+                types.needs[kind] = (core, memory) if ratio is None else (core * ratio[0], memory * ratio[1])
+                (types.alone if ratio is None else types.converted).add(kind)
+    return types
 
 
 def _larger(
@@ -265,7 +268,7 @@ def _batch(path: Path, rows: list[tuple[Any, ...]]) -> Batch:
             name: _column(values, text)
             for name, values, text in zip(VM, columns, (True,) * 3 + (False,) * 3, strict=True)
         },
-        np.array(rowids, dtype=np.int64),
+        np.array([rowid or 0 for rowid in rowids], dtype=np.int64),  # a view has none
     )
 
 
@@ -304,7 +307,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
                     if name.lower() not in there:
                         raise UserError(f"{path}: table {table} has no column {name}")
             yield base
-    except sqlite3.Error as error:
+    except (sqlite3.Error, MemoryError) as error:  # what a damaged file says of its sizes may be anything
         told = str(error).splitlines()
         raise UserError(f"{path}: {told[0] if told else 'damaged'}") from None
 
