@@ -15,8 +15,9 @@ What an invocation is taken for
 -------------------------------
 - Each is a job of one container. Those of one function in one minute are spread evenly over it.
 - How long one ran is not recorded. The i-th invocation of a function on a day (from 0) is given the quantile
-  ``frac((i + 1/2) * (golden ratio))`` of the function's run times on that day, percentiles being joined by straight
-  lines. These numbers fill 0 to 1 evenly however many there are (a Kronecker sequence), and no chance is in it.
+  ``frac((i + 1/2) g)`` of the function's run times on that day, with g = 0.618..., the golden section; percentiles are
+  joined by straight lines. These numbers fill 0 to 1 evenly however many there are (a Kronecker sequence), and no
+  chance is in it.
 - It asks for the memory that its application had on average, although invocations of one application may share that.
 - CPU was not recorded: it asks for one core.
 - Somebody waits for the answer to an ``http`` trigger: that is the class service, all others are batch.
@@ -134,8 +135,8 @@ class AzureFunctions2019(Trace):
             "evenly over it",
             "run times are quantiles of the percentiles of the function's averages on that day, each its turn, in ms; "
             "cold starts, minima and maxima are not used",
-            "an invocation asks for the memory that its application has on average; a MB is 2^20 bytes; its percentiles "
-            "are not used",
+            "an invocation asks for the memory that its application has on average, whose percentiles are not used; a "
+            "MB is 2^20 bytes",
             "CPU was not recorded: an invocation asks for 1 core",
             "invocations by http are of the class service, all others are batch; the user is the owner",
             "what invocations use is not known: as much as they ask for; there are no hosts",
@@ -167,8 +168,7 @@ class AzureFunctions2019(Trace):
             functions = known.columns()
             begin_s = (day.number - self._days[0].number) * DAY_S
             for minute, of, count, before in _by_minute(counts):
-                for rows in _invocations(functions, of, count, before, begin_s + minute * MINUTE_S):
-                    yield rows
+                yield from _invocations(functions, of, count, before, begin_s + minute * MINUTE_S)
 
 
 class Columns(NamedTuple):

@@ -145,8 +145,7 @@ class AzureVmV1Arrivals(Trace):
     def assumptions(self) -> list[str]:
         """List units, what is left out, and how often the recording was odd."""
         return [
-            f"time 0 is {self._begin_s:,.15g} s of the whole trace, the first line; what came since the line above comes "
-            "at a line's time",
+            f"time 0 is {self._begin_s:,.15g} s of the whole trace, the first line; all of a line come at its time",
             "a batch is a job: what one tenant asked for together; who the tenants are is not known",
             f"a run time is the middle of its bin of lifetimes, but at least {STEP_S:g} s",
             "a GB of memory is 2^30 bytes; all are of the class service",
