@@ -76,6 +76,10 @@ AT_ONCE = 2**15
 
 GOLDEN = (5**0.5 - 1) / 2
 
+#: What is known of a function in a minute: its row among the functions of the day, how often it was invoked then, and
+#: how often before on that day.
+CELL = ("minute", "function", "count", "before")
+
 _KINDS = ("invocations", "durations", "memory")
 _FILE = re.compile(
     r"(?:function_|app_)?(invocations|durations|memory)(?:_per_function_md|_percentiles)?(?:\.anon)?(?:\.d(\d{1,6}))?"
@@ -166,9 +170,9 @@ class AzureFunctions2019(Trace):
             self._progress = lambda done=done, reader=reader: (done + reader.progress()) / len(self._days)  # type: ignore[misc]
             counts = ordered((known.counts(batch, self.rejects) for batch in reader.batches()), by=("minute",))
             functions = known.columns()
-            begin_s = (day.number - self._days[0].number) * DAY_S
-            for minute, of, count, before in _by_minute(counts):
-                yield from _invocations(functions, of, count, before, begin_s + minute * MINUTE_S)
+            number = day.number - self._days[0].number
+            for cells in _stretches(counts):
+                yield from _invocations(functions, cells, number)
 
 
 class Columns(NamedTuple):
@@ -252,8 +256,8 @@ class _Functions:
         self._odd["functions (on a day) that were never invoked"] += int((~whole.any(axis=0)).sum())
         before = np.cumsum(whole, axis=0) - whole
         minute, of = whole.nonzero()
-        columns = {"minute": minute, "function": of + first, "count": whole[minute, of], "before": before[minute, of]}
-        return pa.RecordBatch.from_pydict({name: arrow_of(values) for name, values in columns.items()})
+        columns = (minute, of + first, whole[minute, of], before[minute, of])
+        return pa.RecordBatch.from_pydict(dict(zip(CELL, map(arrow_of, columns), strict=True)))
 
     def _add(self, owner: str, app: str, name: str, trigger: str) -> None:
         self._names.append(name)
@@ -285,59 +289,75 @@ class _Functions:
         )
 
 
-def _by_minute(counts: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, IntArray, IntArray, IntArray]]:
-    """Give minute after minute the functions that were invoked, how often, and how often before on that day."""
-    held: list[tuple[IntArray, IntArray, IntArray]] = []
+def _stretches(counts: Iterable[pa.RecordBatch]) -> Iterator[IntArray]:
+    """Give some minutes at a time, or one that has more invocations than that, shape (len(CELL), n)."""
+    held: list[IntArray] = []
+    total = 0
+    for cells in _minutes(counts):
+        some = int(cells[CELL.index("count")].sum())
+        if held and total + some > AT_ONCE:
+            yield np.concatenate(held, axis=1)
+            held, total = [], 0
+        held.append(cells)
+        total += some
+    if held:
+        yield np.concatenate(held, axis=1)
+
+
+def _minutes(counts: Iterable[pa.RecordBatch]) -> Iterator[IntArray]:
+    """Give minute after minute, in which functions were invoked how often, shape (len(CELL), n)."""
+    held: list[IntArray] = []
     current = -1
     for rows in counts:
-        minute, *columns = (numpy_of(rows[name]) for name in ("minute", "function", "count", "before"))
-        starts = np.flatnonzero(np.diff(minute, prepend=-1)).tolist()
-        for start, end in zip(starts, [*starts[1:], minute.size], strict=True):
-            if int(minute[start]) != current and held:
-                yield current, *_joined(held)
+        cells: IntArray = np.array([numpy_of(rows[name]) for name in CELL])
+        starts = np.flatnonzero(np.diff(cells[0], prepend=-1)).tolist()
+        for start, end in zip(starts, [*starts[1:], rows.num_rows], strict=True):
+            if held and int(cells[0, start]) != current:
+                yield np.concatenate(held, axis=1)
                 held = []
-            current = int(minute[start])
-            of, count, before = (column[start:end] for column in columns)
-            held.append((of, count, before))
+            current = int(cells[0, start])
+            held.append(cells[:, start:end])
     if held:
-        yield current, *_joined(held)
+        yield np.concatenate(held, axis=1)
 
 
-def _joined(held: list[tuple[IntArray, IntArray, IntArray]]) -> tuple[IntArray, IntArray, IntArray]:
-    of, count, before = (np.concatenate(column) for column in zip(*held, strict=True))
-    return of, count, before
+def _invocations(functions: Columns, cells: IntArray, day: int) -> Iterator[pa.RecordBatch]:
+    """Make blocks of the invocations of some minutes, in order of time.
 
-
-def _invocations(
-    functions: Columns, of: IntArray, count: IntArray, before: IntArray, begin_s: float
-) -> Iterator[pa.RecordBatch]:
-    """Make blocks of the invocations of a minute, in order of time."""
-    # A minute may have more than fit in memory: so many pieces of it, one after the other.
-    pieces = int(count.sum()) // AT_ONCE + 1
+    Parameters
+    ----------
+    functions : Columns
+        What is known of the functions.
+    cells : ndarray of int, shape (len(CELL), n)
+        Whole minutes, in order; only if it is one there may be more than `AT_ONCE` invocations.
+    day : int
+        Counted from the first one that is here, from 0.
+    """
+    minute, of, count, before = cells
+    pieces = -(-int(count.sum()) // AT_ONCE)  # of the one minute, one after the other
     for piece in range(pieces):
         # Number k of n comes at (k + 1/2) / n of the minute.
-        first, end = (np.ceil(count * (edge / pieces) - 0.5).astype(np.int64) for edge in (piece, piece + 1))
+        from_part, to_part = piece / pieces, (piece + 1) / pieces
+        first, end = (np.ceil(count * part - 0.5).astype(np.int64) for part in (from_part, to_part))
         first, end = np.maximum(first, 0), count if piece + 1 == pieces else end
         some = end - first
         row = np.repeat(np.arange(of.size), some)
         number = np.arange(row.size) - np.repeat(np.cumsum(some) - some, some) + first[row]
-        at = (number + 0.5) / count[row]
-        order = np.lexsort((of[row], at))
+        # On the edge of a piece rounding must not put one before another that came earlier.
+        at = np.clip((number + 0.5) / count[row], from_part, to_part)
+        order = np.lexsort((of[row], at, minute[row]))
         row, number, at = row[order], number[order], at[order]
-        function, turn = of[row], before[row] + number
-        names = functions.name.take(arrow_of(function))
+        function, when = arrow_of(of[row]), minute[row] + day * MINUTES
+        known = zip(functions.name.take(function).to_pylist(), when.tolist(), number.tolist(), strict=True)
         yield jobs.block(
             row.size,
-            submit_s=begin_s + at * MINUTE_S,
-            job=[
-                f"{name}/{begin_s / MINUTE_S:.0f}/{k}"
-                for name, k in zip(names.to_pylist(), number.tolist(), strict=True)
-            ],
-            user=functions.owner.take(arrow_of(function)),
-            workload=functions.workload.take(arrow_of(function)),
-            duration_s=_quantiles(functions.run_s[function], (turn + 0.5) * GOLDEN % 1.0),
+            submit_s=when * MINUTE_S + at * MINUTE_S,
+            job=[f"{name}/{minutes}/{k}" for name, minutes, k in known],
+            user=functions.owner.take(function),
+            workload=functions.workload.take(function),
+            duration_s=_quantiles(functions.run_s[of[row]], (before[row] + number + 0.5) * GOLDEN % 1.0),
             cpu_milli=MILLI,
-            memory_bytes=functions.memory_bytes[function],
+            memory_bytes=functions.memory_bytes[of[row]],
         )
 
 

@@ -365,7 +365,7 @@ def looks_like(path: Path) -> bool:
     """Say whether a path is a folder with such texts, or one of arrivals: a time, a blank, and letters by commas."""
     for pair in pairs(path):
         rows = first_rows(pair.lifetimes, 3, delimiter=" ")
-        words = [word for row in rows if len(row) == 2 for word in row[1].split(",")[:-1]]
+        words = [word for row in rows if len(row) == 2 for word in row[1].split(",") if word]
         if words and all(word == BATCH_END or _LIFE.fullmatch(word) for word in words):
             return True
     return False
