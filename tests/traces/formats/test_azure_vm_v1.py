@@ -326,6 +326,13 @@ def test_other_tables_are_not_taken_for_either(vms, row, tmp_path):
     assert not azure_vm_v1.looks_like(tmp_path / "none.csv")
 
 
+def test_a_table_with_a_few_bad_rows_is_still_recognised(vms):
+    rows = [f"vm,s,d,0,900,{category},1,1.75" for category in ("9,9,9,Unknown", ",,,Interactive", "9,9,9,")]
+
+    assert azure_vm_v1.looks_like(vms(*rows))
+    assert not azure_vm_v1.looks_like(vms(*rows, "bad"))
+
+
 # --- from end to end
 
 

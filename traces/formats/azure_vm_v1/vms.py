@@ -181,11 +181,17 @@ def _is_bucket(size: tuple[str, str]) -> bool:
 
 
 def _first_sizes(path: Path) -> list[tuple[str, str]]:
-    """Give cores and memory of the first rows, none if these are no rows of such a table."""
+    """Give cores and memory of the first rows, none if most of these are no rows of such a table."""
     tables = parts(path, "vmtable")
     rows = first_rows(tables[0], 100) if tables else []
-    right = all(
-        len(row) == len(COLUMNS) and row[8] in CLASSES and all(number_in(text) >= 0 for text in row[3:8])
-        for row in rows
+    right = [row for row in rows if _is_row(row)]
+    return [(row[9], row[10]) for row in right] if 2 * len(right) > len(rows) else []
+
+
+def _is_row(row: list[str]) -> bool:
+    return (
+        len(row) == len(COLUMNS)
+        and row[8] in CLASSES
+        and all(number_in(text) >= 0 for text in row[3:5])
+        and all(text == "" or number_in(text) >= 0 for text in row[5:8])
     )
-    return [(row[9], row[10]) for row in rows] if right else []
