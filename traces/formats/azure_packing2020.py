@@ -29,6 +29,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from policies.arrays import BoolArray
 from policies.errors import UserError
 from traces.reading import jobs
 from traces.reading.arrays import arrow_of
@@ -48,6 +49,9 @@ MAGIC = b"SQLite format 3\0"
 
 VM = ("vmId", "tenantId", "vmTypeId", "priority", "starttime", "endtime")
 VM_TYPE = ("vmTypeId", "machineId", "core", "memory")
+#: The column of what SQLite sorts requests by.
+SORTED_BY = "starttime as SQLite reads it"
+
 #: How many rows are taken from the data base at a time.
 AT_ONCE = 2**14
 
@@ -126,7 +130,7 @@ class AzurePacking2020(Trace):
             self._machine = types.machine
             [(count,)] = base.execute("SELECT count(*) FROM vm")
             # A number that is text would be sorted as text.
-            wanted = f"SELECT rowid, {', '.join(VM)} FROM vm ORDER BY CAST(starttime AS REAL), rowid"
+            wanted = f"SELECT rowid, {', '.join(VM)}, CAST(starttime AS REAL) FROM vm ORDER BY 8, rowid"
             rows = base.execute(wanted)
             done = 0
             while some := rows.fetchmany(AT_ONCE):
@@ -138,18 +142,21 @@ class AzurePacking2020(Trace):
         self.rejects.read += len(batch)
         # Without an end is who has none, not whose end is no number.
         start, end = batch.number("starttime"), batch.number("endtime", missing=np.inf)
+        sorted_by = batch.number(SORTED_BY)
         priority = batch.number("priority")
         no_end = np.array(batch.columns["endtime"].is_null().to_pylist(), dtype=bool)
         names, tenants, kinds = batch.column("vmId"), batch.column("tenantId"), batch.text("vmTypeId")
         needs = np.array([types.needs.get(kind, (np.nan, np.nan)) for kind in kinds], dtype=np.float64).reshape(-1, 2)
         batch.require("vmId", "vmTypeId")
         batch.mark(~np.isfinite(start) | (np.abs(start) > EXACT), "starttime must be a number of days", start)
+        batch.mark(~np.isclose(start, sorted_by, rtol=1e-12, atol=0.0), "SQLite reads another starttime", start)
         batch.mark(~(no_end | (np.isfinite(end) & (end < EXACT))), "endtime must be a number of days, or NULL", end)
         batch.mark(~(end >= np.maximum(start, 0.0)), "endtime must not be before starttime, nor before 0", end)
         batch.mark(~((priority == 0) | (priority == 1)), "priority must be 0 (high) or 1 (low)", priority)
         batch.mark(np.isnan(needs[:, 0]), "vmTypeId has no row in vmType", kinds)
-        most = np.maximum(needs[:, 0] * self._reference.cores * MILLI, needs[:, 1] * self._reference.memory_bytes)
-        batch.mark(most >= EXACT, "its type asks for more than any machine has", kinds)
+        most = EXACT / (self._reference.cores * MILLI), EXACT / self._reference.memory_bytes
+        large: BoolArray = np.logical_or.reduce(needs >= most, axis=1)
+        batch.mark(large, "its type asks for more than any machine has", kinds)
         good = batch.reject(self.rejects)
 
         before = start[good] < 0
@@ -165,7 +172,8 @@ class AzurePacking2020(Trace):
         self.odd[
             "virtual machines of which no type can be on the reference machine, taken for shares of it all the same"
         ] += sum(as_is)
-        submit, high = np.maximum(start[good], 0.0), priority[good] == 0
+        # As SQLite reads it, which may differ in the last digit where it is a text, and has sorted by.
+        submit, high = np.maximum(sorted_by[good], 0.0), priority[good] == 0
         rows = arrow_of(good)
         return jobs.block(
             good.size,
@@ -174,7 +182,7 @@ class AzurePacking2020(Trace):
             user=tenants.take(rows),
             workload=["service" if one else "batch" for one in high.tolist()],
             priority=high.astype(np.int64),
-            duration_s=np.where(no_end[good], OPEN_ENDED, (end[good] - submit) * DAY_S),
+            duration_s=np.where(no_end[good], OPEN_ENDED, np.maximum(end[good] - submit, 0.0) * DAY_S),
             cpu_milli=thousandths(needs[good, 0] * self._reference.cores),
             memory_bytes=np.rint(needs[good, 1] * self._reference.memory_bytes),
         )
@@ -261,15 +269,9 @@ def _text(value: Any) -> str:
 
 
 def _batch(path: Path, rows: list[tuple[Any, ...]]) -> Batch:
-    rowids, *columns = zip(*rows, strict=True)
-    return Batch(
-        path,
-        {
-            name: _column(values, text)
-            for name, values, text in zip(VM, columns, (True,) * 3 + (False,) * 3, strict=True)
-        },
-        np.array([rowid or 0 for rowid in rowids], dtype=np.int64),  # a view has none
-    )
+    rowids, *values = zip(*rows, strict=True)
+    columns = {name: _column(column, name in VM[:3]) for name, column in zip((*VM, SORTED_BY), values, strict=True)}
+    return Batch(path, columns, np.array([rowid or 0 for rowid in rowids], dtype=np.int64))  # a view has none
 
 
 def _column(values: tuple[Any, ...], text: bool) -> pa.Array:
