@@ -108,6 +108,13 @@ def test_requests_come_in_order_of_time_also_where_numbers_are_texts(base):
     assert [arrival.job.submit_s / DAY_S for arrival in arrivals] == [0, 9.5, 9.75, 10]
 
 
+def test_a_number_that_only_python_reads_is_out_of_order_and_refused(base):
+    path = base((1, 1, 0, 0, "\u0663", 9), (2, 1, 0, 0, 1, 2))
+
+    with pytest.raises(UserError, match="SQLite reads another starttime"):
+        read(path)
+
+
 def test_more_requests_than_are_taken_at_a_time_are_all_there(base):
     n = AT_ONCE + 10
     rejects = Rejects()

@@ -352,3 +352,21 @@ def test_a_run_submits_every_machine_of_the_table(vms):
         count = sum(1 for _ in csv.reader(file))
     assert run["metrics"]["jobs_submitted"] == run["metrics"]["tasks_submitted"] == count == 50
     assert isinstance(open_trace(str(path), Rejects()), AzureVmV1)
+
+
+def test_a_run_with_contention_uses_what_was_measured(vms):
+    path = vms(
+        "vm,s,d,0,1200,99,25,50,Interactive,2,1.75", readings=[f"{at},vm,0,0,{at // 12}" for at in range(0, 1200, 300)]
+    )
+
+    ran = CliRunner().invoke(
+        towtank,
+        ["run", "--json", "--trace", str(path), "--hosts", "1", "--host-cpus", "2", "--policy", "first-fit",
+         "--architecture", "monolithic", "--t-job", "0", "--t-task", "0", "--until", "1200s", "--contention", "on",
+         "--processes", "1"],
+    )  # fmt: skip
+
+    assert ran.exit_code == 0, ran.output
+    [run] = json.loads(ran.stdout)["runs"]
+    assert run["metrics"]["rows_read"] == 5
+    assert run["metrics"]["cpu_used_mean"] == pytest.approx((0 + 25 + 50 + 75) / 400, rel=1e-3)
