@@ -41,6 +41,11 @@ class AzureVm(Trace):
 
     Notes
     -----
+    Columns, seconds and percent are from the publisher's pages (AzurePublicDatasetV1.md, V2.md) and notebook, and so is
+    that a life is one step of five minutes at least. Assumed are what a GB is, that a reading holds from its time on,
+    and the sizes of buckets without an upper edge. A table all of whose sizes are buckets of V2 is taken for V2: one of
+    V1 that is like that has to be named, ``azure_vm_v1:PATH``.
+
     The table is not in order of time, the readings are in order of time and not of machines; both are sorted on disk
     where they are large. With ``usage`` the table is read twice, and sixteen bytes are kept of each machine, besides
     the readings of one of them; what runs keeps its own.
