@@ -352,14 +352,12 @@ def test_the_real_list_without_times_is_refused(folder):
         read(folder / "openb_pod_list_multigpu20.csv")
 
 
-@pytest.mark.slow
-def test_pods_of_the_first_month_replay_with_the_counts_of_the_file(folder):
-    created = [int(row["creation_time"]) for row in rows_of(folder / "openb_pod_list_gpuspec10.csv")]
+def test_pods_with_types_of_gpu_replay_with_the_counts_of_the_file(folder):
+    rows = rows_of(folder / "openb_pod_list_gpuspec10.csv")
     trace = f"alibaba_gpu2023:{folder / 'openb_pod_list_gpuspec10.csv'}"
-    asked = ["run", "--json", "--trace", trace, "--hosts", "trace", "--until", "30d", "--architecture", "monolithic"]
+    asked = ["run", "--json", "--trace", trace, "--hosts", "trace", "--architecture", "monolithic"]
 
     ran = CliRunner().invoke(towtank, [*asked, "--policy", "first-fit", "--t-job", "0.001", "--processes", "1"])
 
     [run] = json.loads(ran.stdout)["runs"]
-    expected = sum(at < 30 * 86400 for at in created)
-    assert run["metrics"]["jobs_submitted"] == run["metrics"]["tasks_submitted"] == expected
+    assert run["metrics"]["jobs_submitted"] == run["metrics"]["tasks_submitted"] == len(rows)
