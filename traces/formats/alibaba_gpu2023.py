@@ -163,30 +163,28 @@ class AlibabaGpu2023(Trace):
 
     def _blocks(self, end_s: float | None) -> Iterator[pa.RecordBatch]:
         for batch, good, deleted in self._batches(self.rejects):
-            cpu, memory, gpus, share = (batch.number(name) for name in REQUESTS[1:])
-            created = batch.number("creation_time")
-            began = _began(batch, created)
-            run_s = np.where(deleted == end_s, OPEN_ENDED, deleted - began)
+            # Of good rows alone: with what the others have nothing can be reckoned.
+            cpu, memory, gpus, share = (batch.number(name)[good] for name in REQUESTS[1:])
+            created, deleted = batch.number("creation_time"), deleted[good]
+            began, created = _began(batch, created)[good], created[good]
             milli_gpus = np.where(gpus == 1, share, gpus * GPU_MILLI)
-            typed, constraints = _constraints(batch, gpus > 0)
-            never = batch.number("scheduled_time", missing=np.inf) == np.inf
+            take = arrow_of(good)
+            typed, constraints = _constraints(batch.column("gpu_spec").take(take), gpus > 0)
+            never = batch.number("scheduled_time", missing=np.inf)[good] == np.inf
+            still_there = deleted == end_s
             for text, odd in (
                 ("pods were never scheduled; their run time is the time for which they were wanted", never),
-                (
-                    f"pods were still there when the recording ended ({end_s} s): they run without end",
-                    deleted == end_s,
-                ),
+                (f"pods were still there when the recording ended ({end_s} s): they run without end", still_there),
                 (f"pods ask for types of GPU (gpu_spec): only machines of that {GPU_MODEL} will do", typed),
                 (
                     "pods ask for a part of a GPU; parts are summed per host: fragments of devices are not seen",
                     milli_gpus % GPU_MILLI != 0,
                 ),
             ):
-                self.odd[text] += int(odd[good].sum())
-            take = arrow_of(good)
+                self.odd[text] += int(odd.sum())
             yield jobs.block(
-                good.size, submit_s=created[good], duration_s=run_s[good], cpu_milli=cpu[good],
-                memory_bytes=memory[good] * MIB, gpu_milli=milli_gpus[good], constraints=constraints.take(take),
+                good.size, submit_s=created, duration_s=np.where(still_there, OPEN_ENDED, deleted - began),
+                cpu_milli=cpu, memory_bytes=memory * MIB, gpu_milli=milli_gpus, constraints=constraints,
                 job=batch.column("name").take(take), workload=batch.column("qos").take(take),
             )  # fmt: skip
 
@@ -197,9 +195,9 @@ def _began(batch: Batch, created: FloatArray) -> FloatArray:
     return np.where(scheduled == np.inf, created, scheduled)
 
 
-def _constraints(batch: Batch, has_gpu: BoolArray) -> tuple[BoolArray, pa.Array]:
+def _constraints(specs: pa.Array, has_gpu: BoolArray) -> tuple[BoolArray, pa.Array]:
     """Say which pods name types of GPU, and give the constraints of all as text."""
-    types = filled(batch.column("gpu_spec")).dictionary_encode()
+    types = filled(specs).dictionary_encode()
     texts = []
     for spec in types.dictionary.to_pylist():
         models = tuple(model for model in spec.split("|") if model)
