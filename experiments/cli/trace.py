@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from experiments.cli.fetch import fetch
 from experiments.cli.options import REFERENCE
 from policies.errors import UserError
 
@@ -13,6 +14,9 @@ from policies.errors import UserError
 @click.group()
 def trace() -> None:
     """Look at a workload, or make one."""
+
+
+trace.add_command(fetch)
 
 
 @trace.command(epilog="Example: towtank trace info google2011:data/google2011")
