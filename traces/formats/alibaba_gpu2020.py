@@ -349,17 +349,22 @@ _TABLES = {
 }  # fmt: skip
 
 #: A worker's rows of the instance table are attempts of one instance, of which the last counts; what has no name is one
-#: of its own. Of the instances of a task the last to begin come first.
+#: of its own. Of the instances of a task the last to begin come first. Workers go by hashes of 64 bits, tasks by the
+#: number of their row: names are long, and what is sorted should be short.
 _JOINED = (
+    "CREATE TABLE first AS SELECT job, task, min(n) AS n FROM pai_task_table GROUP BY job, task",
     """
     CREATE TABLE attempt AS SELECT *, row_number() OVER (
-        PARTITION BY job, task, worker, CASE WHEN worker IS NULL THEN n END ORDER BY start_s DESC NULLS LAST, n DESC
-    ) AS back FROM pai_instance_table
+        PARTITION BY who ORDER BY start_s DESC NULLS LAST, n DESC
+    ) AS back FROM (
+        SELECT i.n, i.start_s, i.end_s, first.n AS task, hash(i.job, i.task, coalesce(i.worker, i.n::VARCHAR)) AS who
+        FROM pai_instance_table i LEFT JOIN first USING (job, task)
+    )
     """,
     """
     CREATE TABLE instance AS SELECT *, row_number() OVER (
-        PARTITION BY job, task ORDER BY start_s DESC NULLS LAST, n DESC
-    ) AS place FROM attempt WHERE back = 1
+        PARTITION BY task ORDER BY start_s DESC NULLS LAST, n DESC
+    ) AS place FROM attempt WHERE back = 1 AND task IS NOT NULL
     """,
     """
     CREATE TABLE task AS
@@ -372,8 +377,7 @@ _JOINED = (
         SELECT job, min(start_s) AS start_s FROM pai_task_table GROUP BY job
     )
     SELECT
-        t.*, row_number() OVER (PARTITION BY t.job, t.task ORDER BY t.n) = 1 AS is_first,
-        coalesce(job.start_s, began.start_s) AS submit_s, coalesce(owner, '') AS user,
+        t.*, coalesce(job.start_s, began.start_s) AS submit_s, coalesce(owner, '') AS user,
         CASE WHEN gpu_milli > 0 THEN coalesce(demand, '') ELSE '' END AS constraints,
         CASE
             WHEN t.start_s IS NULL AND job.end_s >= job.start_s THEN job.end_s - job.start_s
@@ -384,13 +388,15 @@ _JOINED = (
     """,
     """
     CREATE TABLE worker_use AS
-    SELECT job, task, worker, avg(cpu_cores) AS cpu_cores, avg(used_bytes) AS used_bytes, avg(net_bps) AS net_bps
-    FROM pai_sensor_table GROUP BY job, task, worker
+    SELECT
+        hash(s.job, s.task, coalesce(s.worker, '')) AS who, min(first.n) AS task, avg(cpu_cores) AS cpu_cores,
+        avg(used_bytes) AS used_bytes, avg(net_bps) AS net_bps
+    FROM pai_sensor_table s JOIN first USING (job, task) GROUP BY who
     """,
     """
     CREATE TABLE task_use AS
-    SELECT job, task, avg(cpu_cores) AS cpu_cores, avg(used_bytes) AS used_bytes, avg(net_bps) AS net_bps
-    FROM worker_use GROUP BY job, task
+    SELECT task, avg(cpu_cores) AS cpu_cores, avg(used_bytes) AS used_bytes, avg(net_bps) AS net_bps
+    FROM worker_use GROUP BY task
     """,
     # Instances of a task that ran equally long, and used the same, are one group.
     """
@@ -404,9 +410,9 @@ _JOINED = (
         END AS run_s,
         coalesce(w.cpu_cores, u.cpu_cores) AS cpu_cores, coalesce(w.used_bytes, u.used_bytes) AS used_bytes,
         coalesce(w.net_bps, u.net_bps) AS net_bps, count(*) AS tasks
-    FROM task t JOIN instance i ON t.is_first AND t.job = i.job AND t.task = i.task AND i.place <= t.tasks
-    LEFT JOIN worker_use w ON w.job = i.job AND w.task = i.task AND w.worker = i.worker
-    LEFT JOIN task_use u ON u.job = i.job AND u.task = i.task
+    FROM task t JOIN instance i ON i.task = t.n AND i.place <= t.tasks
+    LEFT JOIN worker_use w ON w.who = i.who
+    LEFT JOIN task_use u ON u.task = t.n
     GROUP BY ALL
     """,
     """
@@ -415,7 +421,7 @@ _JOINED = (
         t.n, t.run_s, u.cpu_cores, u.used_bytes, u.net_bps, (t.tasks - coalesce(k.tasks, 0))::BIGINT AS tasks,
         k.tasks IS NOT NULL AS others_known
     FROM task t LEFT JOIN (SELECT n, sum(tasks) AS tasks FROM known GROUP BY n) k USING (n)
-    LEFT JOIN task_use u USING (job, task)
+    LEFT JOIN task_use u ON u.task = t.n
     WHERE t.tasks > coalesce(k.tasks, 0)
     """,
     """
@@ -447,7 +453,7 @@ _ODD = {
         "SELECT count(DISTINCT job) FROM task WHERE submit_s IS NULL"
     ),
     f"rows of {TASKS} for a job's task that has one already: further containers": (
-        "SELECT count(*) FROM task WHERE NOT is_first"
+        "SELECT (SELECT count(*) FROM task) - (SELECT count(*) FROM first)"
     ),
     "tasks that never began: they run as long as their job was there": (
         "SELECT count(*) FROM task WHERE start_s IS NULL AND run_s < 'inf'::DOUBLE"
@@ -460,11 +466,10 @@ _ODD = {
     ),
     f"rows of {INSTANCES} for a worker that has a later one, left out": "SELECT count(*) FROM attempt WHERE back > 1",
     f"instances whose task is not in {TASKS}, left out": (
-        "SELECT count(*) FROM instance ANTI JOIN task USING (job, task)"
+        "SELECT count(*) FROM attempt WHERE back = 1 AND task IS NULL"
     ),
     "instances that their task has no place for (inst_num), left out": (
-        "SELECT count(*) FROM instance i JOIN task t ON t.is_first AND t.job = i.job AND t.task = i.task "
-        "WHERE i.place > t.tasks"
+        "SELECT count(*) FROM instance i JOIN task t ON t.n = i.task WHERE i.place > t.tasks"
     ),
     "containers without an instance beside others that have one: they run as long as their task": (
         "SELECT coalesce(sum(tasks), 0) FROM rest WHERE others_known"

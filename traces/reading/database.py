@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from policies.errors import UserError
-from traces.reading.ordered import AT_ONCE, MEMORY_LIMIT
+from traces.reading.ordered import AT_ONCE
 
 if TYPE_CHECKING:
     import duckdb
+
+#: Memory that joins may have; what it does not hold is written to the folder for temporary files.
+MEMORY_LIMIT = "1GB"
 
 
 class Database:
@@ -75,12 +78,15 @@ def temporary_database() -> Iterator[Database]:
 
     Notes
     -----
-    Its memory is bounded by `traces.reading.ordered.MEMORY_LIMIT`; one thread, so that equal queries give equal rows.
+    Its memory is bounded by `MEMORY_LIMIT`; one thread, so that equal queries give equal rows. Rows of a table have no
+    order but what a query gives them.
     """
     import duckdb  # only where it is used: it costs a start-up
 
     with TemporaryDirectory(prefix="towtank-") as folder:
-        settings = {"memory_limit": MEMORY_LIMIT, "temp_directory": folder, "threads": 1}
+        settings = {
+            "memory_limit": MEMORY_LIMIT, "temp_directory": folder, "threads": 1, "preserve_insertion_order": False,
+        }  # fmt: skip
         try:
             with duckdb.connect(str(Path(folder, "tables")), config=settings) as connection:  # type: ignore[arg-type]
                 yield Database(connection)
