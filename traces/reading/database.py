@@ -89,6 +89,7 @@ def temporary_database() -> Iterator[Database]:
         }  # fmt: skip
         try:
             with duckdb.connect(str(Path(folder, "tables")), config=settings) as connection:  # type: ignore[arg-type]
+                connection.execute("SET enable_progress_bar = false")
                 yield Database(connection)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             raise UserError(f"{folder}: cannot join the tables there: {str(error).splitlines()[0]}") from None
