@@ -79,10 +79,11 @@ _TEXT = pa.string()
 
 
 class _Table(NamedTuple):
-    """A table of the data base: its columns, and what makes them of good rows of a table of the trace."""
+    """A table of the data base: columns, what makes them of rows of a table of the trace, and what is kept of them."""
 
     schema: pa.Schema
     columns: Callable[[AlibabaGpu2020, Batch], dict[str, Any]]
+    kept: str = "*"
 
 
 class AlibabaGpu2020(Trace):
@@ -121,7 +122,7 @@ class AlibabaGpu2020(Trace):
         self._files_done = self._yielded = self._coming = 0
         with temporary_database() as base:
             for name, made in _TABLES.items():
-                base.add(name, made.schema, self._blocks(name, made))
+                base.add(name, made.schema, self._blocks(name, made), made.kept)
             for statement in _JOINED:
                 base.run(statement)
             for text, query in (_ODD | (_ODD_USE if self.options.usage else {})).items():
@@ -319,6 +320,9 @@ class AlibabaGpu2020(Trace):
         }  # fmt: skip
 
 
+#: A worker goes by a hash of 64 bits: its names are long, and there are millions of them. What has no name is its own.
+_WHO = "hash(job, task, coalesce(worker, '')) AS who, worker IS NULL AS nameless"
+
 _TABLES = {
     JOBS: _Table(
         pa.schema({"job": _TEXT, "inst": _TEXT, "owner": _TEXT, **_SECONDS}), AlibabaGpu2020._job_columns
@@ -335,6 +339,7 @@ _TABLES = {
     INSTANCES: _Table(
         pa.schema({"n": pa.int64(), "job": _TEXT, "task": _TEXT, "worker": _TEXT, **_SECONDS}),
         AlibabaGpu2020._instance_columns,
+        f"n, job, task, start_s, end_s, {_WHO}",
     ),
     TAGS: _Table(pa.schema({"inst": _TEXT, "demand": _TEXT}), AlibabaGpu2020._tag_columns),
     SENSORS: _Table(
@@ -345,19 +350,19 @@ _TABLES = {
             }
         ),
         AlibabaGpu2020._sensor_columns,
+        f"* EXCLUDE worker, {_WHO}",
     ),
 }  # fmt: skip
 
 #: A worker's rows of the instance table are attempts of one instance, of which the last counts; what has no name is one
-#: of its own. Of the instances of a task the last to begin come first. Workers go by hashes of 64 bits, tasks by the
-#: number of their row: names are long, and what is sorted should be short.
+#: of its own. Of the instances of a task the last to begin come first. Tasks go by the number of their row.
 _JOINED = (
     "CREATE TABLE first AS SELECT job, task, min(n) AS n FROM pai_task_table GROUP BY job, task",
     """
     CREATE TABLE attempt AS SELECT *, row_number() OVER (
         PARTITION BY who ORDER BY start_s DESC NULLS LAST, n DESC
     ) AS back FROM (
-        SELECT i.n, i.start_s, i.end_s, first.n AS task, hash(i.job, i.task, coalesce(i.worker, i.n::VARCHAR)) AS who
+        SELECT i.n, i.start_s, i.end_s, first.n AS task, CASE WHEN nameless THEN hash(i.n) ELSE who END AS who
         FROM pai_instance_table i LEFT JOIN first USING (job, task)
     )
     """,
@@ -389,7 +394,7 @@ _JOINED = (
     """
     CREATE TABLE worker_use AS
     SELECT
-        hash(s.job, s.task, coalesce(s.worker, '')) AS who, min(first.n) AS task, avg(cpu_cores) AS cpu_cores,
+        who, min(first.n) AS task, avg(cpu_cores) AS cpu_cores,
         avg(used_bytes) AS used_bytes, avg(net_bps) AS net_bps
     FROM pai_sensor_table s JOIN first USING (job, task) GROUP BY who
     """,

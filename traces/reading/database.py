@@ -32,7 +32,7 @@ class Database:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    def add(self, name: str, schema: pa.Schema, blocks: Iterable[pa.RecordBatch]) -> None:
+    def add(self, name: str, schema: pa.Schema, blocks: Iterable[pa.RecordBatch], columns: str = "*") -> None:
         """Make a table of all rows of some blocks, be there any or not.
 
         Parameters
@@ -40,13 +40,16 @@ class Database:
         name : str
             What it is called.
         schema : pyarrow.Schema
-            Its columns; blocks have the same.
+            The columns of the blocks.
         blocks : iterable of pyarrow.RecordBatch
             Its rows.
+        columns : str
+            What is kept of them, in SQL.
         """
-        self._insert(f'CREATE TABLE "{name}" AS FROM coming', pa.Table.from_batches([], schema))
+        kept = f"SELECT {columns} FROM coming"
+        self._insert(f'CREATE TABLE "{name}" AS {kept}', pa.Table.from_batches([], schema))
         for block in blocks:
-            self._insert(f'INSERT INTO "{name}" FROM coming', pa.Table.from_batches([block], schema))
+            self._insert(f'INSERT INTO "{name}" {kept}', pa.Table.from_batches([block], schema))
 
     def _insert(self, statement: str, coming: pa.Table) -> None:
         self._connection.register("coming", coming)
