@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from experiments.cli.changing import convert, merge, sample
+from experiments.cli.fetch import fetch
 from experiments.cli.options import REFERENCE
 from policies.errors import UserError
 
@@ -16,7 +17,7 @@ def trace() -> None:
     """Look at a workload, change one, or make one."""
 
 
-for command in (convert, sample, merge):
+for command in (convert, sample, merge, fetch):
     trace.add_command(command)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from math import inf
 from typing import Any, ClassVar
 
@@ -42,7 +41,7 @@ class Denser(Changed):
     def _changed(self, jobs: Iterable[Traced]) -> Iterator[Traced]:
         rate = self._rate
         return (
-            (arrival._replace(job=replace(arrival.job, submit_s=arrival.job.submit_s / rate)), origin)
+            (arrival._replace(job=arrival.job._replace(submit_s=arrival.job.submit_s / rate)), origin)
             for arrival, origin in jobs
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from heapq import merge
 from itertools import accumulate
 from typing import Any, ClassVar
@@ -172,7 +171,7 @@ def _called(number: int, arrival: Arrival) -> Arrival:
     """Put the number of a trace before the names of one of its jobs."""
     job = arrival.job
     return arrival._replace(
-        job=replace(job, id=f"{number}/{job.id}", user=_prefixed(number, job.user)),
+        job=job._replace(id=f"{number}/{job.id}", user=_prefixed(number, job.user)),
         after=tuple(f"{number}/{name}" for name in arrival.after),
         workflow=_prefixed(number, arrival.workflow),
     )

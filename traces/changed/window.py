@@ -62,7 +62,7 @@ class Window(Changed):
             if job.submit_s >= to_s:
                 return
             if job.submit_s >= from_s:
-                yield arrival._replace(job=replace(job, submit_s=job.submit_s - from_s)), origin
+                yield arrival._replace(job=job._replace(submit_s=job.submit_s - from_s)), origin
 
     def change(self) -> dict[str, Any]:
         """Say what is cut out; no end is None."""
