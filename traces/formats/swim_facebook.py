@@ -91,8 +91,8 @@ class SwimFacebook(Trace):
             "only bytes were recorded: tasks, run times, CPU and memory are assumed",
             f"a job has a map for each {SPLIT_BYTES >> 20} MiB of its input, and after these a reduce for each "
             f"{REDUCE_BYTES >> 30} GiB that was shuffled, none where nothing was; these are two jobs of a workflow",
-            f"a task reads and writes {TASK_BPS / 1e6:g} MB/s in all and ends with its bytes, tasks of a job are alike; "
-            f"each uses {TASK_CORES} core and {TASK_MEMORY_BYTES >> 30} GiB",
+            f"a task reads and writes {TASK_BPS / 1e6:g} MB/s in all and ends with its bytes; it uses "
+            f"{TASK_CORES} core and {TASK_MEMORY_BYTES >> 30} GiB",
             "maps read from their host's disk and write to it what is shuffled, or what the job writes if nothing is; "
             "reduces get theirs over the network and write to their host's disk",
             "the gap to the job before is not used",
