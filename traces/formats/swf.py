@@ -31,6 +31,7 @@ from policies.errors import UserError
 from traces.hosts import Hosts, range_names, sizes
 from traces.reading import jobs, sniff
 from traces.reading.arrays import arrow_of, numpy_of
+from traces.reading.blanks import single_blanks
 from traces.reading.late import Window
 from traces.reading.options import DEFAULT, ReadOptions
 from traces.reading.rejects import OnBadRow, Rejects
@@ -319,12 +320,8 @@ def _reader(path: Path, rejects: Rejects) -> Reader:
 
 
 def _rows(lines: bytes) -> bytes:
-    """Make one blank of each run of blanks, none at the ends of lines, and a blank row of comments and empty lines."""
-    text = np.frombuffer(lines.translate(bytes.maketrans(b"\t\r", b"  ")), dtype=np.uint8)
-    blank = text == ord(" ")
-    # A blank after another, or after the end of a line, is one too many.
-    before = np.concatenate(([True], blank[:-1] | (text[:-1] == ord("\n"))))
-    rows = text[~(blank & before)].tobytes().replace(b" \n", b"\n").removesuffix(b" ")
+    """Make rows with single blanks of lines, and blank rows of comments and empty lines."""
+    rows = single_blanks(lines)
     if b";" not in rows and b"\n\n" not in rows and not rows.startswith(b"\n"):
         return rows
     ended = rows.endswith(b"\n")
