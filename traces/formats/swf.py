@@ -71,7 +71,7 @@ _BLANK_ROW = b" " * (len(FIELDS) - 1)
 
 
 class Swf(Trace):
-    """A log in the Standard Workload Format, gzipped or plain.
+    """A log in the Standard Workload Format, gzipped or plain; or a folder with one log in it.
 
     Lines stand in order of submission, or nearly: what comes late by no more than `WINDOW_ROWS` lines is put where it
     belongs.
@@ -90,8 +90,8 @@ class Swf(Trace):
     )
 
     def __init__(self, path: Path, rejects: Rejects, options: ReadOptions = DEFAULT) -> None:
-        super().__init__(path, rejects, options)
-        self._reader = _reader(path, rejects)
+        super().__init__(sniff.the_one(path, looks_like, "log in the Standard Workload Format"), rejects, options)
+        self._reader = _reader(self.path, rejects)
         self._window = Window("submit_s", WINDOW_ROWS)
         self._above: _Numbers | None = None  # of jobs; not kept before some job has a preceding one
         self._lines = 0
@@ -353,9 +353,9 @@ def _count(header: dict[str, str], name: str, path: Path) -> int | None:
 
 
 def looks_like(path: Path) -> bool:
-    """Say whether a file has lines of 18 numbers with blanks between them, below comments if there are any."""
-    if not path.is_file():
-        return False
+    """Say whether a file has lines of 18 numbers with blanks between them, or a folder such files."""
+    if path.is_dir():
+        return any(looks_like(file) for file in sorted(path.iterdir()) if file.is_file())
     *lines, _ = [*sniff.head(path).splitlines(), ""]
     rows = [line.split() for line in lines if line.strip() and not line.lstrip().startswith(";")][:20]
     return bool(rows) and all(len(row) == len(FIELDS) and _is_number(row[0]) and _is_number(row[1]) for row in rows[:3])

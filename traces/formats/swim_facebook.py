@@ -55,7 +55,7 @@ MAPS, REDUCES = "maps", "reduces"
 
 
 class SwimFacebook(Trace):
-    """A sample of Hadoop jobs, one file, gzipped or plain.
+    """A sample of Hadoop jobs, gzipped or plain; or a folder with one sample in it.
 
     Rows stand in order of submission, or nearly: what comes late by no more than `WINDOW_ROWS` rows is put where it
     belongs. Memory does not grow with their number.
@@ -69,8 +69,8 @@ class SwimFacebook(Trace):
     )
 
     def __init__(self, path: Path, rejects: Rejects, options: ReadOptions = DEFAULT) -> None:
-        super().__init__(path, rejects, options)
-        self._reader = Reader(path, rejects, names=COLUMNS, numbers=("submit time", *BYTES), delimiter="\t")
+        super().__init__(sniff.the_one(path, looks_like, "sample of Hadoop jobs"), rejects, options)
+        self._reader = Reader(self.path, rejects, names=COLUMNS, numbers=("submit time", *BYTES), delimiter="\t")
         self._window = Window("submit_s", WINDOW_ROWS)
 
     def arrivals(self) -> Iterator[Arrival]:
@@ -162,7 +162,9 @@ def _quoted(name: pa.Array) -> pa.Array:
 
 def looks_like(path: Path) -> bool:
     """Say whether a file has rows of a job's name and five numbers, with tabs between them and no header."""
-    rows = sniff.first_rows(path, delimiter="\t") if path.is_file() else []
+    if path.is_dir():
+        return any(looks_like(file) for file in sorted(path.iterdir()) if file.is_file())
+    rows = sniff.first_rows(path, delimiter="\t")
     return bool(rows) and all(
         len(row) == len(COLUMNS) and re.fullmatch(r"job\d+", row[0]) and all(map(str.isdecimal, row[1:]))
         for row in rows

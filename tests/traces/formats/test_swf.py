@@ -236,6 +236,22 @@ def test_a_head_of_a_log_is_told_by_its_header(log):
     assert trace.end_s() is None
 
 
+def test_a_folder_may_have_one_of_them_beside_other_files(tmp_path):
+    (tmp_path / "README").write_text("about it\n")
+    (tmp_path / "b").write_text(line() + "\n")
+    trace = open_trace(str(tmp_path), Rejects())
+
+    assert isinstance(trace, Swf)
+    assert trace.files() == [tmp_path / "b"]
+    (tmp_path / "a").write_text(line() + "\n")
+    with pytest.raises(UserError, match=r"has several \(a, b\): name one"):
+        open_trace(str(tmp_path), Rejects())
+    for name in "ab":
+        (tmp_path / name).unlink()
+    with pytest.raises(UserError, match="has no "):
+        open_trace(f"swf:{tmp_path}", Rejects())
+
+
 # --- the real pieces
 
 LOGS = [

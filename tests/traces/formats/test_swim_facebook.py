@@ -111,6 +111,22 @@ def test_a_sample_is_recognised_by_what_is_in_it(tmp_path):
         assert not looks_like(path)
 
 
+def test_a_folder_may_have_one_of_them_beside_other_files(tmp_path):
+    (tmp_path / "README").write_text("about it\n")
+    (tmp_path / "b").write_text("job0\t1\t1\t5\t5\t5\n")
+    trace = open_trace(str(tmp_path), Rejects())
+
+    assert isinstance(trace, SwimFacebook)
+    assert trace.files() == [tmp_path / "b"]
+    (tmp_path / "a").write_text("job0\t1\t1\t5\t5\t5\n")
+    with pytest.raises(UserError, match=r"has several \(a, b\): name one"):
+        open_trace(str(tmp_path), Rejects())
+    for name in "ab":
+        (tmp_path / name).unlink()
+    with pytest.raises(UserError, match="has no "):
+        open_trace(f"swim_facebook:{tmp_path}", Rejects())
+
+
 # --- the real piece
 
 
