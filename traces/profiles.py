@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -52,7 +51,7 @@ class Profiler:
                 group._replace(task=self._with_profile(group.task, behaviour, factors))
                 for group, behaviour in zip(job.groups, arrival.each_behaviour(), strict=True)
             )
-            yield arrival._replace(job=replace(job, groups=groups))
+            yield arrival._replace(job=job._replace(groups=groups))
 
     def recorded(self, recorded: Iterable[Recorded]) -> Iterator[Recorded]:
         """Yield the same containers with profiles, those of a job with the same factors."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from experiments.measures.demandinfo import REFERENCE_CORES, Uses
 from policies.requests import RESOURCES, Task
 from traces.hosts import Hosts
 from traces.trace import OPEN_ENDED, Behaviour, RunTime, Trace
+
+#: Kinds of container of which is remembered whether a host could hold them.
+KINDS = 2**14
 
 UNITS = {"cpu": (1e3, "cores"), "memory": (2**30, "GiB"), "gpu": (1e3, "GPUs")}
 
@@ -29,8 +33,9 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
     work = [0.0] * len(RESOURCES)  # resource-seconds
     open_ended = infeasible = 0
     first_s, last_s, ended_s = np.inf, 0.0, 0.0
-    could_hold: dict[Task, bool] = {}
     waiting = 0
+    # Of those kinds that came last: a trace may have no end of kinds.
+    could_hold = lru_cache(KINDS)(hosts.could_hold) if hosts is not None and len(hosts) else None
     cores = hosts.capacity[0].mean() / 1e3 if hosts is not None and len(hosts) else 0.0
     uses = Uses(cores or REFERENCE_CORES)
     for arrival in trace.arrivals():
@@ -50,10 +55,8 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
             ended_s = max(ended_s, job.submit_s + longest)
             for axis, amount in enumerate(group.task.need):
                 work[axis] += amount * seconds
-            if hosts is not None and len(hosts):
-                if group.task not in could_hold:
-                    could_hold[group.task] = hosts.could_hold(group.task)
-                fits = fits and could_hold[group.task]
+            if could_hold is not None:
+                fits = fits and could_hold(group.task)
         infeasible += not fits
     recorded, held = 0, [0] * len(RESOURCES)
     for task, count, behaviour in _at_the_beginning(trace):

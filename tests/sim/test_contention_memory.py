@@ -159,7 +159,7 @@ def test_nothing_is_lost_but_who_is_too_big(cell, drawn, preempts):
     ]
     run = cell.run(jobs, cell.hosts(n=2), architecture=monolithic(preempt=preempts))
 
-    for job, *_, (use,), _ in jobs:
+    for job, _, (use,), *_ in jobs:
         asked = sum(row.tasks for row in run.of(Event.SUBMITTED, job=job.id))
         started = sum(row.tasks for row in run.of(Event.STARTED, job=job.id))
         out = sum(row.tasks for row in run.of(Event.OUT_OF_MEMORY, job=job.id))

@@ -77,7 +77,7 @@ def test_what_was_used_is_the_work_that_was_done(cell, seed):
     run = cell.run(jobs, cell.hosts(n=2, disk=disk, net_bps=8_000_000), score=scores.spread)
 
     def done(need):
-        return sum(job.groups[0].count * run_s * need(use[0].demand) for job, (run_s,), (use,), _ in jobs)
+        return sum(job.groups[0].count * run_s * need(use[0].demand) for job, (run_s,), (use,), *_ in jobs)
 
     def request_s(demand):
         # 128 KiB: 32 pages, and what a request of one takes beyond its page.
@@ -105,7 +105,7 @@ def test_containers_that_share_one_core_do_its_work_and_no_more(cell, seed):
         for n, t_s in enumerate(np.sort(rng.uniform(0, 20, 6)).tolist())
     ]
     run = cell.run(jobs, cell.hosts(cores=1), interplay=Interplay(Shares("v1")))
-    demands = {job.id: use[0].demand.cpu_cores for job, _, (use,), _ in jobs}
+    demands = {job.id: use[0].demand.cpu_cores for job, _, (use,), *_ in jobs}
     # Those of equal weight: nobody is slower than an equal share, and the core is idle only if all have all they want.
     there, before_s, work = set(), 0.0, 0.0
     for row in run.of(Event.STARTED, Event.FINISHED):

@@ -154,7 +154,7 @@ def test_a_host_that_changes_during_a_start_is_judged_by_what_it_was_like_at_com
     arrival = cell.job("a")
     (group,) = arrival.job.groups
     picky = group.task._replace(constraints=(Constraint("zone", Operator.EQUAL, "a"),))
-    job = replace(arrival.job, groups=(group._replace(task=picky),))
+    job = arrival.job._replace(groups=(group._replace(task=picky),))
 
     run = cell.run([arrival._replace(job=job)], starting(machines, Profile(3.0)))
 

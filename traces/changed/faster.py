@@ -48,8 +48,7 @@ class Faster(Trace):
         estimate_s, mapreduce = job.estimate_s, job.mapreduce
         if mapreduce is not None:
             mapreduce = mapreduce._replace(map_s=mapreduce.map_s / speed, reduce_s=mapreduce.reduce_s / speed)
-        job = replace(
-            job,
+        job = job._replace(
             submit_s=job.submit_s / speed,
             estimate_s=None if estimate_s is None else estimate_s / speed,
             mapreduce=mapreduce,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
+import weakref
 from collections import Counter
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
 from policies.errors import UserError
+
+#: File, line, reason and text of a row.
+Row = tuple[Path, int, str, str]
 
 
 class OnBadRow(Enum):
@@ -52,7 +57,8 @@ class Rejects:
         self.read = 0
         self.accepted = 0
         self.reasons: Counter[str] = Counter()
-        self._begun = False
+        self._write: Callable[[Row], object] | None = None  # once there is such a file
+        self._close: Callable[[], object] = lambda: None
 
     @property
     def rejected(self) -> int:
@@ -63,7 +69,8 @@ class Rejects:
         """Forget all counts: the trace is read anew."""
         self.read = self.accepted = 0
         self.reasons.clear()
-        self._begun = False
+        self._close()
+        self._write = None
 
     def reject(self, file: Path, row: int, reason: str, text: str = "") -> None:
         """Take a row that cannot be used.
@@ -88,10 +95,18 @@ class Rejects:
             raise UserError(f"{complaint(file, row, reason, text)} (--on-bad-row skip puts such rows aside)")
         self.reasons[reason] += 1
         if self.file is not None:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            with self.file.open("a" if self._begun else "w", newline="", encoding="utf-8") as out:
-                writer = csv.writer(out)
-                if not self._begun:
-                    writer.writerow(("file", "row", "reason", "text"))
-                writer.writerow((file, row, reason, text))
-            self._begun = True
+            if self._write is None:
+                self._write = self._begin_file(self.file)
+            self._write((file, row, reason, text))
+
+    def _begin_file(self, path: Path) -> Callable[[Row], object]:
+        """Open the file of rejected rows anew; each row is in it as soon as it is written."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            out = path.open("w", newline="", encoding="utf-8", errors="backslashreplace", buffering=1)
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror or error}") from None
+        self._close = weakref.finalize(self, out.close)
+        write = csv.writer(out).writerow
+        write(("file", "row", "reason", "text"))
+        return write

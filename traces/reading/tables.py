@@ -19,6 +19,9 @@ from traces.reading.rejects import Rejects, complaint
 
 PARQUET_MAGIC = b"PAR1"
 GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = b"PK\x03\x04"
+#: Where a tar archive says that it is one.
+TAR_MARK = slice(257, 262)
 
 #: How much text is converted at a time.
 BLOCK_BYTES = 2**20
@@ -359,7 +362,11 @@ def _line_by_line(
 def _blocks(path: Path, stream: pa.NativeFile) -> Iterator[bytes]:
     """Yield whole lines, about `BLOCK_BYTES` at a time, without the mark that some systems begin a text with."""
     rest = stream.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
+    first = True
     while piece := stream.read(BLOCK_BYTES):
+        if first and _is_archive(rest + piece[: TAR_MARK.stop]):
+            raise UserError(f"{path}: is an archive: unpack it first (tar -xf, unzip)")
+        first = False
         head, end, tail = piece.rpartition(b"\n")
         if end:
             yield rest + head + end
@@ -370,6 +377,10 @@ def _blocks(path: Path, stream: pa.NativeFile) -> Iterator[bytes]:
             raise UserError(f"{path}: a line is longer than {LONGEST_LINE_BYTES >> 20} MiB: this is no table")
     if rest:
         yield rest
+
+
+def _is_archive(data: bytes) -> bool:
+    return data.startswith(ZIP_MAGIC) or data[TAR_MARK].startswith(b"ustar")
 
 
 def _header(path: Path, line: bytes, delimiter: str = ",") -> list[str]:

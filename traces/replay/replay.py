@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from math import nan
 from typing import Any
@@ -431,7 +431,7 @@ class Replay:
             tasks = self._leave(running, Event.FINISHED, running.hosts, running.counts, alone_s)
             for arrival in self._dependencies.finished(running.job, tasks):
                 self._say_of_job(arrival.job, Event.RELEASED)
-                self._submit(arrival._replace(job=replace(arrival.job, submit_s=self.env.now)))
+                self._submit(arrival._replace(job=arrival.job._replace(submit_s=self.env.now)))
             if self._workflows:
                 self._say_if_ended(running.job, tasks)
         self._end_if_over()

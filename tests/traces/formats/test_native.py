@@ -636,6 +636,8 @@ def test_a_bad_row_of_parquet_is_named_by_its_number(tmp_path, skipping):
         (gzip.compress((HEADER + GOOD.format(n=1)).encode())[:-9], "damaged or cut off"),
         (gzip.compress(HEADER.encode())[:12], "damaged or cut off"),
         (b"\x1f\x8b and no more", "damaged or cut off"),
+        (gzip.compress(b"jobs.csv".ljust(257, b"\0") + b"ustar" + b"\0" * 999), "is an archive: unpack it first"),
+        (b"PK\x03\x04" + b"\0" * 99, "is an archive: unpack it first"),
     ],
     ids=lambda value: str(value)[:20] if isinstance(value, str) else None,
 )
