@@ -132,8 +132,8 @@ def convert(
         files.append(side[PREFILL])
     if placed:
         notes.append(
-            f"{placed:,} containers that run at the beginning lose their hosts: --prefill places them anew, and may find "
-            "no room where the recorded cell was overcommitted"
+            f"{placed:,} containers that run at the beginning lose their hosts: --prefill places them anew, and may "
+            "find no room where the recorded cell was overcommitted"
         )
     table = side[ROWS] if isinstance(trace, Changed) else None
     try:

@@ -160,6 +160,9 @@ class Reader:
         Columns that are best read as floats at once.
     delimiter : str
         What stands between the values of a row; where it is no comma, there may be blanks beside it.
+    rewrite : callable, optional
+        Given some whole lines of a text, gives as many lines that are rows of the table, or blank: nothing between
+        delimiters. For formats that are not quite tables.
     """
 
     def __init__(
@@ -172,8 +175,9 @@ class Reader:
         optional: Sequence[str] = (),
         numbers: Sequence[str] = (),
         delimiter: str = ",",
+        rewrite: Callable[[bytes], bytes] | None = None,
     ) -> None:
-        self._numbers, self._delimiter = frozenset(numbers), delimiter
+        self._numbers, self._delimiter, self._rewrite = frozenset(numbers), delimiter, rewrite
         self.path, self._rejects, self._names = path, rejects, names
         self._required, self._optional = (required, optional) if names is None else (names, ())
         self._position: Callable[[], float] = lambda: 0.0
@@ -200,9 +204,9 @@ class Reader:
             self._position = lambda: 1.0 if raw.closed else raw.tell() / size
             names, line = self._names, 1
             for block in whole_lines(self.path, stream):
-                rows = block
+                rows = block if self._rewrite is None else self._rewrite(block)
                 if names is None:
-                    header, _, rows = block.partition(b"\n")
+                    header, _, rows = rows.partition(b"\n")
                     names, line = _header(self.path, header, self._delimiter), 2
                     self._check_columns(names)
                 count = rows.count(b"\n") + (rows[-1:] not in (b"", b"\n"))
