@@ -63,7 +63,7 @@ def told(given):
 def whole_of(folder, options=USAGE):
     trace = Google2011(folder, Rejects(), options)
     read = told(trace.prefill()), told(trace.arrivals())
-    return *read, trace.assumptions(), (trace.rejects.read, trace.rejects.accepted)
+    return *read, sorted(trace.assumptions()), (trace.rejects.read, trace.rejects.accepted)
 
 
 def noted(trace, words):
@@ -75,6 +75,7 @@ def held_at_most(patch, rows):
     patch.setattr(ordered, "IN_MEMORY", rows)
     patch.setattr(ordered, "AT_ONCE", rows)
     patch.setattr(pieces, "AT_LEAST", rows)
+    patch.setattr(pieces, "FILES", 3)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 8])
@@ -212,8 +213,8 @@ def test_what_is_held_does_not_grow_with_the_trace(tmp_path, monkeypatch):
         assert sum(sizes["make_arrivals"]) == sum(sizes["Usage"]) == sum(sizes["Given"]) == len(some)
         most[n] = {name: max(of) for name, of in sizes.items()}
     # A piece is what is gathered, and what had to wait for the end of its job.
-    assert most[400] == most[50]
-    assert max(most[400].values()) < 2 * 64 + 3 * 4
+    assert all(max(of.values()) < 2 * 64 + 3 * 4 for of in most.values())
+    assert all(most[400][name] < 1.5 * size for name, size in most[50].items())
 
 
 def test_machines_are_known_before_a_task_is_read(cell):
