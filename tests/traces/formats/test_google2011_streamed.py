@@ -5,6 +5,7 @@ import gzip
 import json
 import runpy
 from collections import Counter, defaultdict
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,28 @@ def test_a_piece_cuts_no_job_and_loses_nothing(of, data):
     jobs_of = [set(piece["job"].tolist()) for piece in cut]
     assert all(jobs_of)
     assert sum(map(len, jobs_of)) == len(set(of))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 200), max_size=60), st.integers(1, 20))
+def test_what_is_spread_over_files_comes_once_job_by_job_in_its_order(of, at_once):
+    rows = np.zeros(len(of), dtype=TASK_EVENT)
+    rows["job"], rows["time"] = of, range(len(of))
+
+    files = pieces.spread((rows[a : a + at_once] for a in range(0, len(of), at_once)), pieces.by_job)
+
+    got = [[pair for some in file for pair in some[["job", "time"]].tolist()] for file in files]
+    assert len(got) == pieces.FILES
+    for number, pairs in enumerate(got):
+        assert pairs == [(job, at) for at, job in enumerate(of) if job % pieces.FILES == number]
+
+
+def test_a_disk_that_is_full_is_said_in_one_line(cell, monkeypatch):
+    monkeypatch.setattr(pieces, "TemporaryDirectory", lambda prefix: nullcontext("/dev"))
+    monkeypatch.setattr(pieces, "Path", lambda *_: Path("/dev/full"))
+
+    with pytest.raises(UserError, match="/dev: cannot sort the trace there: No space left on device"):
+        list(Google2011(cell, Rejects()).arrivals())
 
 
 @given(rows_of_jobs, st.lists(st.integers(0, 8)).map(sorted), st.integers(1, 4))

@@ -61,18 +61,17 @@ def by_job(rows: Rows) -> Ints:
 def _files(pieces: Iterable[Rows], which: Callable[[Rows], Ints]) -> Iterator[Iterator[Rows]]:
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="towtank-"))
+        stack.enter_context(_room_in(folder))  # around the files, for a full disk shows when they are closed, too
         files = [stack.enter_context(Path(folder, str(number)).open("w+b")) for number in range(FILES)]
         dtype: np.dtype[Any] = np.dtype("i8")
         for piece in gathered(pieces):
             dtype, number = piece.dtype, which(piece)
             order = np.argsort(number, kind="stable")
             bounds = np.searchsorted(number[order], np.arange(FILES + 1)).tolist()
-            with _room_in(folder):
-                for file, start, end in zip(files, bounds[:-1], bounds[1:], strict=True):
-                    file.write(piece[order[start:end]].tobytes())
-        with _room_in(folder):
-            for file in files:
-                file.seek(0)
+            for file, start, end in zip(files, bounds[:-1], bounds[1:], strict=True):
+                file.write(piece[order[start:end]].tobytes())
+        for file in files:
+            file.seek(0)
         yield iter(())  # all is read and written
         for file in files:
             yield _rows_in(file, dtype)
