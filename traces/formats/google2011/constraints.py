@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 
 from policies.requests import Constraint, Operator
-from traces.formats.google2011.pieces import Beside
+from traces.formats.google2011.pieces import Beside, in_order_of
 from traces.formats.google2011.rows import CONSTRAINT, NEVER, OPERATORS, Ints, Odd, Rows, Words, changes
 
 #: The order in which the lines of task_constraints are read here; the last three make a constraint.
@@ -21,9 +21,9 @@ class Demands:
 
     Parameters
     ----------
-    rows : iterable of ndarray
-        Lines of task_constraints in order of `ORDER`, as pieces; those of one task and time are one set, which
-        replaces the set before it.
+    files : iterator of iterator of ndarray
+        Lines of task_constraints, spread `by_job`; those of one task and time are one set, which replaces the set
+        before it.
     words : dict
         Attributes and values with their numbers.
 
@@ -33,13 +33,17 @@ class Demands:
         All different sets of constraints that were met so far; the first is empty.
     """
 
-    def __init__(self, rows: Iterable[Rows], words: Words) -> None:
-        self._rows, self._words = Beside(rows), list(words)
+    def __init__(self, files: Iterator[Iterator[Rows]], words: Words) -> None:
+        self._files, self._rows, self._words = files, Beside(), list(words)
         self.sets: list[tuple[Constraint, ...]] = [()]
         self._numbers: dict[tuple[int, ...], int] = {}
 
+    def turn(self) -> None:
+        """Go on to the next file."""
+        self._rows = Beside(in_order_of(next(self._files, iter(())), ORDER))
+
     def of(self, jobs: Ints, odd: Odd) -> Given:
-        """Give what the tasks of some jobs demand; these must be sorted, and above those of the calls before."""
+        """Give what the tasks of some jobs of this file demand; sorted, and above those of the calls before."""
         pieces = [np.empty(0, dtype=CONSTRAINT)]
         for piece in self._rows.up_to(int(jobs[-1])):
             known = np.isin(piece["job"], jobs)
@@ -59,7 +63,7 @@ class Demands:
         return Given(rows[starts], numbers)
 
     def finish(self, odd: Odd) -> None:
-        """Count what was said of jobs that never came."""
+        """Count what was said of jobs of this file that never came."""
         odd[_OF_NOBODY] += sum(piece.size for piece in self._rows.up_to(NEVER))
 
     def _number(self, key: list[int]) -> int:

@@ -2,20 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
-from traces.formats.google2011.rows import Rows, changes
+from policies.errors import UserError
+from traces.formats.google2011.rows import Ints, Rows, changes
 from traces.reading.arrays import numpy_of
 from traces.reading.ordered import ordered
 
 #: So many rows at least are gathered before they are handed on: a piece costs as much as some thousand rows do.
 AT_LEAST = 2**16
+
+
+#: So many files a table is spread over before it is sorted, a prime so that no pattern of job IDs fills a few: whoever
+#: sorts a table of any length at once has to hold more of it the longer it is.
+FILES = 61
+
+
+def spread(pieces: Iterable[Rows], which: Callable[[Rows], Ints]) -> Iterator[Iterator[Rows]]:
+    """Spread rows over temporary files, and give what is in each of them, one after the other.
+
+    Parameters
+    ----------
+    pieces : iterable of ndarray
+        The rows. All of them are read before this returns: what is counted on the way is complete then.
+    which : callable
+        Gives for each row the number of its file, below `FILES`.
+
+    Yields
+    ------
+    iterator of ndarray
+        The rows of a file as they came, to be read before the next is asked for; of `FILES` files.
+
+    Raises
+    ------
+    UserError
+        If the folder for temporary files has no room for them.
+    """
+    files = _files(pieces, which)
+    next(files)
+    return files
+
+
+def by_job(rows: Rows) -> Ints:
+    """Spread by job, so that a file has all rows of those jobs that it has any of."""
+    number: Ints = rows["job"] % FILES
+    return number
+
+
+def _files(pieces: Iterable[Rows], which: Callable[[Rows], Ints]) -> Iterator[Iterator[Rows]]:
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(prefix="towtank-"))
+        stack.enter_context(_room_in(folder))  # around the files, for a full disk shows when they are closed, too
+        files = [stack.enter_context(Path(folder, str(number)).open("w+b")) for number in range(FILES)]
+        dtype: np.dtype[Any] = np.dtype("i8")
+        for piece in gathered(pieces):
+            dtype, number = piece.dtype, which(piece)
+            order = np.argsort(number, kind="stable")
+            bounds = np.searchsorted(number[order], np.arange(FILES + 1)).tolist()
+            for file, start, end in zip(files, bounds[:-1], bounds[1:], strict=True):
+                file.write(piece[order[start:end]].tobytes())
+        for file in files:
+            file.seek(0)
+        yield iter(())  # all is read and written
+        for file in files:
+            yield _rows_in(file, dtype)
+            file.truncate(0)
+
+
+def _rows_in(file: BinaryIO, dtype: np.dtype[Any]) -> Iterator[Rows]:
+    while data := file.read(AT_LEAST * dtype.itemsize):
+        yield np.frombuffer(data, dtype)
+
+
+@contextmanager
+def _room_in(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{folder}: cannot sort the trace there: {error.strerror or error}") from None
 
 
 def in_order_of(pieces: Iterable[Rows], by: Sequence[str]) -> Iterator[Rows]:

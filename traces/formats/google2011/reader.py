@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from policies.sharing.disk import PAGE_BYTES
-from traces.formats.google2011.constraints import ORDER, Demands
+from traces.formats.google2011 import pieces
+from traces.formats.google2011.constraints import Demands
 from traces.formats.google2011.jobs import SUBMISSION, make_arrivals, make_prefill, make_submissions
 from traces.formats.google2011.lives import LIFE, in_order, make_lives
 from traces.formats.google2011.machines import make_hosts, with_attributes
-from traces.formats.google2011.pieces import Beside, in_order_of, whole
+from traces.formats.google2011.pieces import Beside, by_job, in_order_of, spread, whole
 from traces.formats.google2011.rows import (
     ATTRIBUTE,
     ATTRIBUTE_COLUMNS,
@@ -26,6 +28,7 @@ from traces.formats.google2011.rows import (
     SECOND_US,
     TASK_COLUMNS,
     USAGE_COLUMNS,
+    Ints,
     MakeRows,
     Odd,
     Rows,
@@ -80,9 +83,9 @@ class Google2011(Trace):
 
     Times are as recorded, in seconds: the trace begins at 600 s, and 0 is the state before it.
 
-    Memory does not grow with the length of the trace. The events of a task stand all over the month, so they are sorted
-    by job, in the folder for temporary files where they are many (`traces.reading.ordered`); some whole jobs at a time
-    become lives; these are sorted by time of submission, and become jobs a piece at a time. Held in memory are what
+    Memory does not grow with the length of the trace. The events of a task stand all over the month, so they are spread
+    by job over temporary files, file by file sorted (`traces.reading.ordered`), and some whole jobs at a time become
+    lives; these are spread and sorted by time of submission, and become jobs a piece at a time. Held in memory are what
     happens to machines and those lines of ``machine_attributes/`` that some constraint names, what runs at time 0, the
     largest job, and each different user, set of constraints, and text of a constraint once.
 
@@ -196,10 +199,10 @@ class Google2011(Trace):
         hosts = make_hosts(np.concatenate(events), self.odd)
         words: Words = {}
         if not self._picky:
-            return hosts, Demands((), words)
+            return hosts, Demands(iter(()), words)
         asked: set[int] = set()
         constraints = self._rows("task_constraints", CONSTRAINT_COLUMNS, partial(constraint_rows, words))
-        demands = Demands(in_order_of(_noting_names(constraints, asked), ORDER), words)
+        demands = Demands(spread(_noting_names(constraints, asked), by_job), words)
         texts = list(words)
         make_rows = partial(attribute_rows, words, {texts[number] for number in asked})
         attributes = [np.empty(0, dtype=ATTRIBUTE)]
@@ -214,41 +217,54 @@ class Google2011(Trace):
         self._demands = None
         users: Words = {}
         make_rows = partial(task_rows, self._reference, users)
-        events = in_order_of(self._none_later(self._rows("task_events", TASK_COLUMNS, make_rows)), TASK_TIME)
+        events = spread(self._none_later(self._rows("task_events", TASK_COLUMNS, make_rows)), by_job)
         make_rows = partial(usage_rows, self._reference)
-        windows = self._rows("task_usage", USAGE_COLUMNS, make_rows) if self._usage else iter(())
-        beside = Beside(in_order_of(windows, ("job",)))
+        windows = spread(self._rows("task_usage", USAGE_COLUMNS, make_rows) if self._usage else (), by_job)
         running: list[Rows] = [np.empty(0, dtype=LIFE)]
         self._containers = 0
-        jobs = whole(events, ("job",))
-        rows = in_order_of(self._submitted(jobs, demands, beside, running), SUBMISSION)
-        self._prefill = make_prefill(np.concatenate(running), hosts, list(users), demands, self.odd)
+        files = spread(self._submitted(events, windows, demands, running), self._by_time)
+        rows = chain.from_iterable(in_order_of(file, SUBMISSION) for file in files)
+        at_0 = np.concatenate(running)
+        at_0 = at_0[np.argsort(at_0["job"], kind="stable")]
+        self._prefill = make_prefill(at_0, hosts, list(users), demands, self.odd)
         return _Lives(rows, list(users), demands)
 
     def _submitted(
-        self, jobs: Iterator[Rows], demands: Demands, windows: Beside, running: list[Rows]
+        self,
+        events: Iterator[Iterator[Rows]],
+        windows: Iterator[Iterator[Rows]],
+        demands: Demands,
+        running: list[Rows],
     ) -> Iterator[Rows]:
         """Make lives of events, of some whole jobs at a time; put aside what runs at time 0, and give the others."""
         odd = self.odd
         early = most_us = 0
-        for events in jobs:
-            names = np.unique(events["job"])
-            lives = make_lives(in_order(events, odd), demands.of(names, odd), odd)
-            if self._usage:
-                usage = Usage(lives, self._reference)
-                for some in windows.up_to(int(names[-1])):
-                    usage.add(some, odd)
-                usage.write(lives, odd)
-            at_0 = lives[lives["running"]]
-            running.append(at_0)
-            lives = make_submissions(lives[~lives["running"]], np.unique(at_0["job"]))
-            early_us = lives["submit"] - lives["first"]
-            early, most_us = early + int((early_us > 0).sum()), max(most_us, int(early_us.max(initial=0)))
-            self._containers += lives.size
-            yield lives
-        demands.finish(odd)
-        odd[OF_NOBODY] += sum(some.size for some in windows.up_to(NEVER))
+        for of_tasks, of_use in zip(events, windows, strict=True):
+            demands.turn()
+            measured = Beside(in_order_of(of_use, ("job",)))
+            for some in whole(in_order_of(of_tasks, TASK_TIME), ("job",)):
+                jobs = np.unique(some["job"])
+                lives = make_lives(in_order(some, odd), demands.of(jobs, odd), odd)
+                if self._usage:
+                    usage = Usage(lives, self._reference)
+                    for part in measured.up_to(int(jobs[-1])):
+                        usage.add(part, odd)
+                    usage.write(lives, odd)
+                at_0 = lives[lives["running"]]
+                running.append(at_0)
+                lives = make_submissions(lives[~lives["running"]], np.unique(at_0["job"]))
+                early_us = lives["submit"] - lives["first"]
+                early, most_us = early + int((early_us > 0).sum()), max(most_us, int(early_us.max(initial=0)))
+                self._containers += lives.size
+                yield lives
+            demands.finish(odd)
+            odd[OF_NOBODY] += sum(part.size for part in measured.up_to(NEVER))
         odd[f"containers submitted up to {most_us / SECOND_US:.3g} s early, with the first of their job"] += early
+
+    def _by_time(self, lives: Rows) -> Ints:
+        """Spread by time of submission: the later, the higher the number of the file."""
+        number: Ints = np.minimum(lives["first"] * pieces.FILES // (self._end_us + 1), pieces.FILES - 1)
+        return number
 
     def _none_later(self, events: Iterator[Rows]) -> Iterator[Rows]:
         """Count what no part should have: what happened after the last event of the last part."""
