@@ -6,7 +6,7 @@ alibaba/clusterdata, cluster-trace-gpu-v2025. Times are in seconds from the star
 How an instance becomes a job
 -----------------------------
 - An instance is a job of one container of the class ``service``; its service (``app_name``) is the user. They were
-  created one by one: nine in ten share their time of creation with no other of their service.
+  mostly created one by one: of those whose time of creation is known, two in three share it with none of their service.
 - It asks for its requests. Limits are the same for CPU, GPU, memory and RDMA; what else they say is not modelled.
 - A service of which a node takes one instance only (``max_instance_per_node`` 1) gives its name to its jobs, and their
   containers are apart: none shares a host with another of that name. Larger limits are not modelled, only counted.
