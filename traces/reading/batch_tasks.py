@@ -54,7 +54,23 @@ _PLAIN = re.compile(r"[\w./=-]+", re.ASCII)
 #: Rows of a block that is handed on.
 AT_ONCE = 2**14
 
-_SORTED = jobs.SCHEMA.append(pa.field("rank", pa.int64())).append(pa.field("runs", pa.list_(pa.float64())))
+#: What is sorted by time: no more than is needed, since what a sort takes grows with it.
+_SORTED = pa.schema(
+    {
+        "submit_s": pa.float64(),
+        "job": pa.string(),
+        "rank": pa.int64(),
+        "task": pa.string(),
+        "tasks": pa.int64(),
+        "run_s": pa.float64(),
+        "cpu_milli": pa.int64(),
+        "memory_bytes": pa.int64(),
+        "cpu_cores": pa.float64(),
+        "used_memory_bytes": pa.float64(),
+        "after": pa.string(),
+        "runs": pa.list_(pa.float64()),
+    }
+)
 
 
 class BatchTask(NamedTuple):
@@ -201,20 +217,13 @@ def arrivals(placed: Iterable[Placed], *, workflows: bool) -> Iterator[Arrival]:
     runs: deque[FloatArray | None] = deque()
 
     def without_runs() -> Iterator[pa.RecordBatch]:
-        for block in ordered(_blocks(placed, workflows=workflows), ["submit_s", "workflow", "rank", "job"]):
+        for block in ordered(_blocks(placed), ["submit_s", "job", "rank", "task"]):
             column = block["runs"]
             if column.null_count == len(column):
                 runs.extend([None] * len(column))
             else:
                 runs.extend(np.asarray(numpy_of(one.values)) if one.is_valid else None for one in column)
-            rows = block.select(jobs.SCHEMA.names)
-            yield (
-                rows
-                if workflows
-                else rows.set_column(
-                    rows.schema.names.index("workflow"), jobs.SCHEMA.field("workflow"), pa.array([""] * len(rows))
-                )
-            )
+            yield _as_jobs(block, workflows=workflows)
 
     for arrival in jobs.arrivals(without_runs()):
         own = [runs.popleft() for _ in arrival.run_s]
@@ -225,20 +234,32 @@ def arrivals(placed: Iterable[Placed], *, workflows: bool) -> Iterator[Arrival]:
             yield arrival._replace(run_s=tuple(run_s if one is None else one for run_s, one in both))
 
 
-def _blocks(placed: Iterable[Placed], *, workflows: bool) -> Iterator[pa.RecordBatch]:
+def _as_jobs(block: pa.RecordBatch, *, workflows: bool) -> pa.RecordBatch:
+    """Make rows of `traces.reading.jobs.SCHEMA` of what was sorted."""
+    import pyarrow.compute as pc  # only where it is used: it costs a start-up
+
+    columns = {name: block[name] for name in ("submit_s", "tasks", "cpu_milli", "memory_bytes", "after")}
+    if block["cpu_cores"].null_count < block.num_rows:
+        columns |= {name: block[name] for name in ("cpu_cores", "used_memory_bytes")}
+    if workflows:
+        columns["workflow"] = block["job"]
+    names = pc.binary_join_element_wise(block["job"], block["task"], "/")
+    return jobs.block(block.num_rows, job=names, duration_s=block["run_s"], **columns)
+
+
+def _blocks(placed: Iterable[Placed]) -> Iterator[pa.RecordBatch]:
     held: list[tuple[Any, ...]] = []
     for task, submit_s, after, rank in placed:
-        name = f"{task.job}/{task.name}"
         before = " ".join([_quoted(f"{task.job}/{other}") for other in after]) if after else ""
-        use = task.cpu_cores, task.used_memory_bytes
-        same = name, task.job, submit_s, task.cpu_milli, task.memory_bytes, *use, before, rank
+        same = submit_s, task.job, rank, task.name
+        asked = task.cpu_milli, task.memory_bytes, task.cpu_cores, task.used_memory_bytes, before
         runs = task.runs
         if runs is None:
-            held.append((*same, task.tasks, task.run_s, None))
+            held.append((*same, task.tasks, task.run_s, *asked, None))
         else:
-            held.append((*same, runs.size, 0.0, runs))
+            held.append((*same, runs.size, 0.0, *asked, runs))
             if runs.size < task.tasks:  # a number in a file is no reason to make an array of that size
-                held.append((*same, task.tasks - runs.size, float(runs.mean()), None))
+                held.append((*same, task.tasks - runs.size, float(runs.mean()), *asked, None))
         if len(held) >= AT_ONCE:
             yield _block(held)
             held = []
@@ -252,18 +273,13 @@ def _quoted(name: str) -> str:
 
 
 def _block(held: list[tuple[Any, ...]]) -> pa.RecordBatch:
-    names, workflow, submit_s, cpu, memory, cores, used, after, rank, tasks, run_s, runs = map(
-        list, zip(*held, strict=True)
-    )
-    columns: dict[str, Any] = {}
-    measured = np.array(cores)
-    if not np.isnan(measured).all():
-        used_bytes = np.array(used)
-        columns["cpu_cores"] = measured
-        columns["used_memory_bytes"] = np.where(np.isnan(used_bytes), np.array(memory, dtype=np.float64), used_bytes)
-    rows = jobs.block(
-        len(held), submit_s=submit_s, job=names, tasks=tasks, duration_s=run_s, cpu_milli=cpu, memory_bytes=memory,
-        after=after, workflow=workflow, **columns,
-    )  # fmt: skip
-    more = [arrow_of(np.array(rank, dtype=np.int64)), pa.array(runs, _SORTED.field("runs").type)]
-    return pa.RecordBatch.from_arrays([*rows.columns, *more], schema=_SORTED)
+    columns = dict(zip(_SORTED.names, map(list, zip(*held, strict=True)), strict=True))
+    cores, used = np.array(columns["cpu_cores"]), np.array(columns["used_memory_bytes"])
+    # Where only its CPU was measured, a container has in use what it asks for; without that nobody knows.
+    columns["used_memory_bytes"] = arrow_of(np.where(np.isnan(used), columns["memory_bytes"], used).astype(np.float64))
+    columns["cpu_cores"] = arrow_of(cores)
+    arrays = [
+        column if isinstance(column, pa.Array) else pa.array(column, field.type)
+        for column, field in zip(columns.values(), _SORTED, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=_SORTED)

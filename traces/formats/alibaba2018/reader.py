@@ -45,9 +45,11 @@ class Alibaba2018(SideBySide):
     Notes
     -----
     The rows of batch_task and batch_instance stand in no order of time, so they are sorted before the first job comes,
-    on disk where there are many: memory does not grow with them (but the sorted instances of the whole trace take more
-    than 100 GB of the folder for temporary files: an estimate). What does take memory is one entry for each
-    container, one for each of its hours where usage is read, and one for each machine.
+    on disk where there are many: memory does not grow with them. How many can be sorted grows with the square of
+    `traces.reading.ordered.MEMORY_LIMIT`: the whole batch_task fits by estimate; the 1.35 billion rows of
+    batch_instance were not tried, would take more than 100 GB of the folder for temporary files, and may need a higher
+    limit. What does take memory is one entry for each container, one for each of its hours where usage is read, and
+    one for each machine.
 
     Columns and units are documented in the data set's ``schema.txt`` and ``trace_2018.md``; what is assumed beyond that
     is listed by `assumptions`. That an end is 0 where it lies beyond the recorded time is documented, too.
