@@ -36,7 +36,7 @@ from traces.reading.arrays import arrow_of
 from traces.reading.options import DEFAULT, ReadOptions
 from traces.reading.reference import UNIT
 from traces.reading.rejects import Rejects
-from traces.reading.tables import Batch
+from traces.reading.tables import GZIP_MAGIC, ZIP_MAGIC, Batch
 from traces.trace import OPEN_ENDED, Arrival, Trace
 from traces.units import EXACT, MILLI, thousandths
 
@@ -293,9 +293,19 @@ def _data_base(path: Path) -> Path:
     return found[0]
 
 
+def _begin(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC))
+    except OSError:
+        return b""  # SQLite says what is wrong
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a data base to read it only, and say in one line what is wrong with it."""
+    if _begin(path).startswith((GZIP_MAGIC, ZIP_MAGIC)):
+        raise UserError(f"{path}: is packed: unpack it first (unzip, gunzip)")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
             base.text_factory = lambda data: data.decode(errors="backslashreplace")
@@ -318,12 +328,11 @@ def looks_like(path: Path) -> bool:
     """Say whether a path is a data base with the two tables, or a folder with one."""
     try:
         file = _data_base(path)
-        with file.open("rb") as begin:
-            if begin.read(len(MAGIC)) != MAGIC:
-                return False
+        if _begin(file) != MAGIC:
+            return False
         with _opened(file):
             return True
-    except (UserError, OSError):
+    except UserError:
         return False
 
 

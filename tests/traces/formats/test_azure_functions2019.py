@@ -177,6 +177,13 @@ def test_a_function_that_is_told_of_twice_counts_once(day):
     assert noted(trace, "rows of durations") == noted(trace, "rows of memory") == 1
 
 
+def test_a_function_with_two_rows_of_invocations_keeps_them_apart(day):
+    trace, arrivals = read(day(invoked("f", {1: 1}, trigger="timer"), invoked("f", {1: 1}, trigger="timer")))
+
+    assert [arrival.job.id for arrival in arrivals] == ["f/0/0", "f#2/0/0"]
+    assert noted(trace, "has one already on that day") == 1
+
+
 # --- days
 
 
@@ -250,6 +257,17 @@ def test_a_bad_row_of_invocations_is_named_or_put_aside(day, count, reason):
     assert str(error.value).startswith(f"{path / 'invocations.csv'}:3: {reason}")
     assert [arrival.job.id for arrival in arrivals] == ["good/0/0", "fine/2/0"]
     assert (skipping.read, skipping.accepted, skipping.rejected) == (3, 2, 1)
+
+
+def test_a_second_header_line_is_no_function(day):
+    path = day(invoked("f", {1: 1}), HEADER[:-1])
+    skipping = Rejects(OnBadRow.SKIP)
+
+    with pytest.raises(UserError, match=r"invocations\.csv:3: a second header line"):
+        read(path)
+    _, arrivals = read(path, skipping)
+
+    assert (len(arrivals), skipping.read, skipping.rejected) == (1, 2, 1)
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,16 @@ def test_a_damaged_base_is_one_clear_error(base, damage):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("begin", [b"PK\x03\x04", b"\x1f\x8b"])
+def test_a_packed_base_is_to_be_unpacked(base, begin):
+    path = base()
+    path.write_bytes(begin + path.read_bytes())
+
+    with pytest.raises(UserError, match="unpack it first"):
+        read(path)
+    assert not looks_like(path)
+
+
 def test_a_folder_with_two_bases_is_not_guessed_about(base, tmp_path):
     base((1, 1, 0, 0, 1, 2))
     assert looks_like(tmp_path)

@@ -6,10 +6,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+#: SQLite reads no packed files.
+GZIPPED = False
+
 TABLES = """
 CREATE TABLE vmType (id INTEGER PRIMARY KEY, vmTypeId INTEGER, machineId INTEGER, core REAL, memory REAL, hdd REAL,
     ssd REAL, nic REAL);
-CREATE TABLE vm (vmId INTEGER PRIMARY KEY, tenantId INTEGER, vmTypeId INTEGER, priority INTEGER, starttime REAL,
+CREATE TABLE vm (vmId INTEGER, tenantId INTEGER, vmTypeId INTEGER, priority INTEGER, starttime REAL,
     endtime REAL);
 """
 #: vmTypeId, machineId, core, memory: types 0 to 2 on machine 16, 0 and 3 on machine 2, 4 on machine 7 alone.
