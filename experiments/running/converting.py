@@ -120,27 +120,31 @@ def convert(
         if path.resolve() in read:
             raise UserError(f"{path} is a file of the trace itself: give --out another name")
     notes: list[str] = []
-    files = [out]
-    hosts = trace.hosts()
-    if hosts is not None:
-        odd = write_hosts(hosts, side[HOSTS])
-        notes += [f"{side[HOSTS].name}: {count:,} {text}" for text, count in odd.items()]
-        files.append(side[HOSTS])
-    prefilled, placed = _write_prefill(trace, side[PREFILL])
-    if prefilled is not None:
-        notes += [f"{side[PREFILL].name}: {line}" for line in prefilled.notes()]
-        files.append(side[PREFILL])
-    if placed:
-        notes.append(
-            f"{placed:,} containers that run at the beginning lose their hosts: --prefill places them anew, and may "
-            "find no room where the recorded cell was overcommitted"
-        )
-    table = side[ROWS] if isinstance(trace, Changed) else None
-    try:
-        rows = _write_jobs(trace, out, table, None, progress)
-    except _ComesAfterError:
-        rows = _write_jobs(trace, out, table, Seen(), progress)
-    files += [side[ORIGIN], *([table] if table else [])]
+    beside: list[Path] = []
+    with ExitStack() as undo:
+        # Machines without the jobs that ran on them would be taken for those of an earlier file.
+        undo.callback(_remove, beside)
+        hosts = trace.hosts()
+        if hosts is not None:
+            odd = write_hosts(hosts, side[HOSTS])
+            notes += [f"{side[HOSTS].name}: {count:,} {text}" for text, count in odd.items()]
+            beside.append(side[HOSTS])
+        prefilled, placed = _write_prefill(trace, side[PREFILL])
+        if prefilled is not None:
+            notes += [f"{side[PREFILL].name}: {line}" for line in prefilled.notes()]
+            beside.append(side[PREFILL])
+        if placed:
+            notes.append(
+                f"{placed:,} containers that run at the beginning lose their hosts: --prefill places them anew, and "
+                "may find no room where the recorded cell was overcommitted"
+            )
+        table = side[ROWS] if isinstance(trace, Changed) else None
+        try:
+            rows = _write_jobs(trace, out, table, None, progress)
+        except _ComesAfterError:
+            rows = _write_jobs(trace, out, table, Seen(), progress)
+        undo.pop_all()
+    files = [out, *beside, side[ORIGIN], *([table] if table else [])]
     for suffix, path in side.items():
         if path not in files and suffix != ORIGIN:
             path.unlink(missing_ok=True)
@@ -168,7 +172,7 @@ def convert(
         "versions": {"towtank": version("towtank"), "python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "pyarrow")},
     }
-    _write_whole(side[ORIGIN], json.dumps(known, indent=2, ensure_ascii=False) + "\n")
+    _write_whole(side[ORIGIN], json.dumps(known, indent=2) + "\n")
     return Converted(out, rows.written, tuple(files), tuple(notes))
 
 
@@ -354,6 +358,11 @@ def _origin_of_rows(table: Path | None, rows: _Rows) -> dict[str, Any]:
             "its source, the job's name there, and when it was submitted there"
         )
     return {"how": how, "ranges": rows.ranges, "table": None if table is None else table.name}
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for path in files:
+        path.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:

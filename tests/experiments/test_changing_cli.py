@@ -209,6 +209,19 @@ def test_a_bad_row_stops_it_and_leaves_no_file_with_half_of_the_jobs(jobs, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["jobs.csv"]
 
 
+def test_machines_do_not_stay_without_the_jobs(tmp_path):
+    pods = tmp_path / "openb_pod_list_default.csv"
+    pods.write_text(
+        "name,cpu_milli,memory_mib,num_gpu,gpu_milli,qos,creation_time,deletion_time,scheduled_time\n"
+        "a,1000,1,0,0,BE,0,10,0\na\nb,1000,1,0,0,BE,5,3,5\n"
+    )
+    (tmp_path / "openb_node_list_all_node.csv").write_text("sn,cpu_milli,memory_mib,gpu\nn,4000,100,0\n")
+
+    assert "openb_pod_list_default.csv:3" in refusal("trace", "convert", pods, "--out", tmp_path / "out.csv")
+
+    assert not list(tmp_path.glob("out*"))
+
+
 @pytest.mark.parametrize("command", ["convert", "sample", "merge"])
 def test_each_has_help_with_an_example(command):
     assert f"Example: towtank trace {command}" in " ".join(ask("trace", command, "--help").split())
