@@ -38,6 +38,8 @@ class Event(IntEnum):
     RELEASED = 23  # those it waited for have ended
     LAUNCHED = 24  # containers have a host and are on their way to it, where starting takes time
     FAILED = 25  # containers would not start, or ended with an error
+    WORKFLOW_CAME = 26  # the first job of a workflow came
+    WORKFLOW_ENDED = 27  # nothing is left to run of a workflow
 
 
 class Row(NamedTuple):
@@ -50,7 +52,7 @@ class Row(NamedTuple):
     event : int
         An `Event`.
     job, workload : str
-        Which job and of which class; empty where no job is concerned.
+        Which job and of which class; empty where no job is concerned. WORKFLOW_CAME, WORKFLOW_ENDED: which workflow.
     scheduler : str
         Which scheduler, for instance ``batch/0``; empty where none is concerned, as with prefilled containers.
     again : bool
@@ -59,6 +61,7 @@ class Row(NamedTuple):
         How many times the job was attempted, this time included.
     tasks : int
         Containers concerned: submitted, still unplaced at an attempt, granted by a commit, started, ended, …
+        WORKFLOW_ENDED: how many jobs it had.
     conflicted : int
         Containers whose claim failed its test.
     remaining : int
@@ -66,9 +69,10 @@ class Row(NamedTuple):
     seconds : float
         ATTEMPTED: how long the scheduler will think. STARTED, LAUNCHED: for how long they run. FINISHED, KILLED,
         PREEMPTED, OUT_OF_MEMORY, FAILED: for how long they ran or, if they did not begin, were on their way.
-        SUBMITTED: how long a MapReduce job runs with the workers it asks for; 0 for other jobs.
+        SUBMITTED: how long a MapReduce job runs with the workers it asks for; 0 for other jobs. WORKFLOW_ENDED: its
+        critical path, the longest chain of run times of jobs that come after one another.
     age_s : float
-        How long ago the job was submitted.
+        How long ago the job, or the first job of the workflow, was submitted.
     host : int
         The host, where exactly one is concerned, else -1.
     levels : tuple of float

@@ -14,6 +14,7 @@ from experiments.measures.looks import Looks
 from experiments.measures.speedups import Speedups
 from experiments.measures.starts import Starts
 from experiments.measures.statistics import Metric, quantile
+from experiments.measures.workflows import Workflows
 from policies.arrays import FloatArray
 from policies.log import Event, Levels, Row
 
@@ -77,6 +78,7 @@ class Metrics:
         self._ranges: Looks[FloatArray] = Looks()
         self.speedups = Speedups()
         self._starts = Starts()
+        self._workflows = Workflows()
 
     def __call__(self, rows: list[Row]) -> None:
         """Take a batch of rows."""
@@ -145,6 +147,10 @@ class Metrics:
                 mapreduce.disturbed(row)
             elif event is Event.SCHEDULER:
                 schedulers[row.scheduler]  # it counts even if it never thinks
+            elif event is Event.WORKFLOW_CAME:
+                self._workflows.came += 1
+            elif event is Event.WORKFLOW_ENDED:
+                self._workflows.ended(row)
             elif event is Event.SAMPLED:
                 self._ranges.take(row.t_s, row.seconds, _range(row.where))
 
@@ -189,6 +195,7 @@ class Metrics:
         metrics |= self._level_metrics(horizon_s)
         metrics |= self.speedups.result()
         metrics |= self._slowdown_metrics()
+        metrics |= self._workflows.result()
         ended = self._last_end_s is not None and self._first_s is not None
         metrics["makespan_s"] = self._last_end_s - self._first_s if ended else None  # type: ignore[operator]
         return metrics

@@ -1,4 +1,10 @@
-"""Reader of the Bitbrains traces (GWA-T-12): virtual machines of a data centre, with what they used every 5 minutes."""
+"""Reader of the Bitbrains traces (GWA-T-12): virtual machines of a data centre, with what they used every 5 minutes.
+
+The data set has two traces, ``fastStorage`` of 1,250 machines and ``rnd`` of 500, each a folder of months
+(``rnd/2013-7``, ``2013-8``, ``2013-9``) with a file for each machine, ``1.csv``, ``2.csv`` and so on. Its description
+(http://gwa.ewi.tudelft.nl/datasets/gwa-t-12-bitbrains) says that ``rnd`` has 500 machines in three months of files: so
+files of one number are taken for one machine, from month to month.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -16,6 +22,7 @@ from policies.arrays import FloatArray
 from policies.errors import UserError
 from policies.requests import Demand, Group, Job, Resources, Task
 from traces.hosts import TOO_MUCH
+from traces.reading import sniff
 from traces.reading.options import DEFAULT, ReadOptions
 from traces.reading.rejects import OnBadRow, Rejects
 from traces.reading.tables import Reader
@@ -42,11 +49,15 @@ COLUMNS = (
     "Network transmitted throughput [KB/s]",
 )
 
-_FILE = re.compile(r"(\d+)\.csv(\.gz)?")
+_FILE = re.compile(r"(\d{1,9})\.csv(\.gz)?")
+_MONTH = re.compile(r"(\d{4})-(\d{1,2})")
 
 
 class Bitbrains(Trace):
-    """A folder with a file for each virtual machine, ``1.csv`` or ``1.csv.gz`` and so on.
+    """A folder with a file for each virtual machine, ``1.csv`` or ``1.csv.gz`` and so on; or one of these files.
+
+    Or a folder of months (``2013-8`` and so on) of such files, or a folder of such folders, whose machines then have
+    the name of their trace before their number.
 
     A virtual machine is a job of one container that runs from the first sample in which it is on to the last. It asks
     for the most cores and memory that it was ever provisioned with, and uses what was measured, sample by sample;
@@ -55,10 +66,12 @@ class Bitbrains(Trace):
     Notes
     -----
     A file is read twice: once to find out when its machine comes, and again when its turn has come. Memory is that of
-    the phases of one machine here; what runs keeps its own.
+    the names of all machines and the phases of one here; what runs keeps its own.
     """
 
     format: ClassVar[str] = "bitbrains"
+    dataset: ClassVar[str] = "GWA-T-12 Bitbrains, virtual machines of a data centre"
+    licence: ClassVar[str] = "no formal licence: the archive gives its traces to researchers and practitioners alike"
     credit: ClassVar[str] = (
         "GWA-T-12 Bitbrains, the Grid Workloads Archive; Shen, van Beek, Iosup, CCGrid 2015, "
         "http://gwa.ewi.tudelft.nl/datasets/gwa-t-12-bitbrains"
@@ -66,19 +79,18 @@ class Bitbrains(Trace):
 
     def __init__(self, path: Path, rejects: Rejects, options: ReadOptions = DEFAULT) -> None:
         super().__init__(path, rejects, options)
-        self._odd: Counter[str] = Counter()
         self._share = 0.0
 
     def arrivals(self) -> Iterator[Arrival]:
         """Yield the virtual machines in order of their first samples, at one time in order of their numbers."""
         begins = self._begins
         self.rejects.begin()
-        self._odd.clear()
-        for done, (begin_s, number, path) in enumerate(begins, start=1):
-            samples = _samples(path, self.rejects, self._odd)
+        self.odd.clear()
+        for done, (begin_s, _, machine) in enumerate(begins, start=1):
+            samples = _samples(machine.months, self.rejects, self.odd)
             if samples is not None:
-                yield _arrival(number, begin_s - begins[0][0], samples, self._odd)
-            self._odd["virtual machines that were never on, left out"] += samples is None
+                yield _arrival(machine.name, begin_s - begins[0][0], samples, self.odd)
+            self.odd["virtual machines that were never on, left out"] += samples is None
             self._share = done / len(begins)
 
     def progress(self) -> float:
@@ -94,29 +106,81 @@ class Bitbrains(Trace):
             f"a sample holds until the next one, the last one for {STEP_S:g} s",
             "bytes per disk request and how many are random are not known: 131,072 and none, the defaults",
             "there are no hosts, and nobody knows which machines shared one",
-            *(f"{text}: {count:,}" for text, count in self._odd.items() if count),
+            *self._about_folders(),
+            *self.counted(),
         ]
 
+    def _about_folders(self) -> Iterator[str]:
+        """Say what was made of folders of months."""
+        if any(len(machine.months) > 1 for machine in self._machines):
+            yield "files of one number in several months are of one virtual machine"
+        for folder in self._left_out:
+            yield f"{folder}: is no month as 2013-8 is, left out"
+
     def files(self) -> list[Path]:
-        """List the files in order of their numbers."""
-        found = sorted((int(match[1]), path) for match, path in _files(self.path))
-        if not found:
-            raise UserError(f"{self.path}: has no 1.csv or 1.csv.gz or the like")
-        for (number, path), (again, other) in pairwise(found):
-            if number == again:
-                raise UserError(f"{other}: its machine is in {path.name}, too")
-        return [path for _, path in found]
+        """List the files in order of their machines, and of each in order of time."""
+        return [path for machine in self._machines for path in machine.months]
 
     @cached_property
-    def _begins(self) -> list[tuple[float, int, Path]]:
-        """When each machine comes, its number, and its file, in order; those that never came are last."""
+    def _machines(self) -> list[_Machine]:
+        """The virtual machines in order of their traces and numbers."""
+        self._left_out: list[Path] = []
+        if self.path.is_file():
+            return [_Machine(self.path.name.partition(".")[0], [self.path])]
+        found = _in_folder(self.path, "") or self._of_months(self.path, "")
+        if not found:
+            folders = sorted(path for path in self.path.iterdir() if path.is_dir()) if self.path.is_dir() else []
+            found = [machine for folder in folders for machine in self._of_months(folder, f"{folder.name}/")]
+        if not found:
+            raise UserError(f"{self.path}: has no 1.csv or 1.csv.gz or the like")
+        return found
+
+    def _of_months(self, trace: Path, prefix: str) -> list[_Machine]:
+        """Find the machines of a folder of months."""
+        found: dict[str, _Machine] = {}
+        others = []
+        for _, month in sorted((_month(path), path) for path in trace.iterdir()) if trace.is_dir() else ():
+            machines = _in_folder(month, prefix)
+            if machines and not _MONTH.fullmatch(month.name):
+                others.append(month)
+                continue
+            for name, months in machines:
+                found.setdefault(name, _Machine(name, [])).months.extend(months)
+        if found:
+            self._left_out += others
+        return sorted(found.values(), key=lambda machine: int(machine.name.removeprefix(prefix)))
+
+    @cached_property
+    def _begins(self) -> list[tuple[float, int, _Machine]]:
+        """When each machine comes, its place among the others, and it, in order; those that never came are last."""
         begins = []
-        for path in self.files():
+        for place, machine in enumerate(self._machines):
             # What is wrong with rows is told when they are read for good.
-            samples = _samples(path, Rejects(OnBadRow.SKIP), Counter())
-            begin_s = np.inf if samples is None else float(samples.at_s[0])
-            begins.append((begin_s, int(path.name.partition(".")[0]), path))
+            samples = _samples(machine.months, Rejects(OnBadRow.SKIP), Counter())
+            begins.append((np.inf if samples is None else float(samples.at_s[0]), place, machine))
         return sorted(begins)
+
+
+class _Machine(NamedTuple):
+    """A virtual machine and its files, in order of time."""
+
+    name: str
+    months: list[Path]
+
+
+def _in_folder(folder: Path, prefix: str) -> list[_Machine]:
+    """Find the machines of one month."""
+    found = sorted((int(match[1]), path) for match, path in _files(folder))
+    for (number, path), (again, other) in pairwise(found):
+        if number == again:
+            raise UserError(f"{other}: its machine is in {path.name}, too")
+    return [_Machine(f"{prefix}{number}", [path]) for number, path in found]
+
+
+def _month(path: Path) -> tuple[int, int]:
+    """Say which month a folder is, before all others if it is none."""
+    match = _MONTH.fullmatch(path.name)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 class _Samples(NamedTuple):
@@ -139,11 +203,12 @@ def _files(folder: Path) -> Iterator[tuple[re.Match[str], Path]]:
             yield match, path
 
 
-def _samples(path: Path, rejects: Rejects, odd: Counter[str]) -> _Samples | None:
+def _samples(months: list[Path], rejects: Rejects, odd: Counter[str]) -> _Samples | None:
     """Read the samples of a machine, None where it was never on."""
     pieces = []
     latest = 0.0
-    for batch in Reader(path, rejects, required=COLUMNS, numbers=COLUMNS, delimiter=";").batches():
+    readers = (Reader(path, rejects, required=COLUMNS, numbers=COLUMNS, delimiter=";") for path in months)
+    for batch in chain.from_iterable(reader.batches() for reader in readers):
         columns = [batch.number(name) for name in COLUMNS]
         for name, values in zip(COLUMNS, columns, strict=True):
             batch.mark(~((values >= 0) & (values < TOO_MUCH)), f"{name} must be 0 or more", values)
@@ -182,12 +247,14 @@ def _samples(path: Path, rejects: Rejects, odd: Counter[str]) -> _Samples | None
     )  # fmt: skip
 
 
-def _arrival(number: int, submit_s: float, samples: _Samples, odd: Counter[str]) -> Arrival:
+def _arrival(name: str, submit_s: float, samples: _Samples, odd: Counter[str]) -> Arrival:
     at_s, cores, mhz, mhz_used, memory, memory_used, read, write, net = samples
     lasts_s = np.append(np.diff(at_s), STEP_S)
     odd["gaps between samples of more than one and a half steps, bridged"] += int((lasts_s > 1.5 * STEP_S).sum())
     on = cores > 0
-    used = np.divide(mhz_used * cores, mhz, out=np.zeros_like(mhz), where=on)
+    with np.errstate(over="ignore"):
+        used = np.divide(mhz_used * cores, mhz, out=np.zeros_like(mhz), where=on)
+    used = np.minimum(used, TOO_MUCH / MILLI)
     asked = Resources(round(cores.max() * MILLI), round(memory.max()))
     sizes = np.unique(np.array([cores, memory])[:, on], axis=1).shape[1]
     odd["virtual machines that were resized, they ask for the most they ever had"] += sizes > 1
@@ -204,21 +271,28 @@ def _arrival(number: int, submit_s: float, samples: _Samples, odd: Counter[str])
             shares.tolist(), *table[:, starts].tolist(), strict=True
         )
     )
-    job = Job(str(number), submit_s, "service", (Group(Task(asked), 1),))
+    job = Job(name, submit_s, "service", (Group(Task(asked), 1),))
     return Arrival(job, (run_s,), (phases,))
 
 
 def looks_like(path: Path) -> bool:
-    """Say whether a path is a folder of such files."""
-    from traces.reading.tables import column_names
+    """Say whether a path is such a file, a folder of them, of months of them, or of traces of months."""
+    if path.is_file():
+        return _is_machine(path)
+    files = (file for folder in _folders(path, 2) for _, file in islice(_files(folder), 1))
+    return any(map(_is_machine, islice(files, 1)))
 
-    some = next(_files(path), None)
-    if some is None:
-        return False
-    try:
-        return column_names(some[1])[0].startswith(COLUMNS[0])
-    except UserError:
-        return False
+
+def _folders(path: Path, storeys: int) -> Iterator[Path]:
+    """Give a folder and those in it, so many storeys down."""
+    yield path
+    for folder in sorted(path.iterdir()) if storeys and path.is_dir() else ():
+        yield from _folders(folder, storeys - 1)
+
+
+def _is_machine(file: Path) -> bool:
+    row = next(iter(sniff.first_rows(file, 1, delimiter=";")), [])
+    return [name.strip() for name in row] == list(COLUMNS)
 
 
 READER = Bitbrains

@@ -16,6 +16,7 @@ from traces.generate.reading import read_spec
 from traces.generate.shapes import CPU_IO, CPU_IO_SMALL, CPU_IO_WAVES
 from traces.generate.spec import FACTORS, PickySpec, PrefillSpec, WorkloadSpec
 from traces.reading.rejects import Rejects
+from traces.trace import Trace
 from traces.units import seconds
 
 #: Workloads that are there without a file.
@@ -29,9 +30,14 @@ EMBEDDED = {
     **LOADS,
 }
 
+#: Stands before a folder of the Omega simulator's input files.
+OMEGA_FILES = "omega-files:"
 
-def open_generated(name: str, seed: int, rejects: Rejects) -> Generated:
+
+def open_generated(name: str, seed: int, rejects: Rejects) -> Trace:
     """Draw the workload of this name: one of `EMBEDDED`, or a TOML file; parameters may stand behind it.
+
+    Or ``omega-files:FOLDER``, drawn from what the Omega simulator draws its jobs from.
 
     They are written as those of policies are, ``omega-b:batch-rate=2,scale=0.1``:
 
@@ -50,6 +56,13 @@ def open_generated(name: str, seed: int, rejects: Rejects) -> Generated:
     base, colon, parameters = name.rpartition(":")
     if not colon or "=" not in parameters:
         base, parameters = name, ""
+    if base.startswith(OMEGA_FILES):
+        from traces.generate.omega_files import OmegaFiles  # only where it is used: it reads tables
+
+        folder = Path(base.removeprefix(OMEGA_FILES))
+        if not folder.exists():
+            raise UserError(f"{folder}: no such file or folder")
+        return OmegaFiles(folder, rejects, seed=seed, change=lambda spec: _with_parameters(spec, parameters, name))
     if base in EMBEDDED:
         spec, file = EMBEDDED[base], None
     else:

@@ -1,12 +1,14 @@
-"""Looks into files, to recognise what they are: nothing here ever complains."""
+"""Looks into files, to recognise what they are: nothing complains, but where one of several must be chosen."""
 
 from __future__ import annotations
 
 import csv
 import re
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
+from policies.errors import UserError
 from traces.reading.tables import GZIP_MAGIC, PARQUET_MAGIC
 
 #: How much of a file is looked at.
@@ -76,3 +78,29 @@ def _files(folder: Path) -> list[Path]:
 
 def _by_number(path: Path) -> tuple[list[int], str]:
     return [int(digits) for digits in re.findall(r"\d+", path.name)], path.name
+
+
+def the_one(path: Path, recognised: Callable[[Path], bool], what: str) -> Path:
+    """Give a file, or the only one in a folder that is recognised.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder.
+    recognised : callable
+        Says whether a file is such a one.
+    what : str
+        What it is called in messages.
+
+    Raises
+    ------
+    UserError
+        If there is none in the folder, or more than one.
+    """
+    if not path.is_dir():
+        return path
+    found = [file for file in sorted(_files(path)) if recognised(file)]
+    if len(found) != 1:
+        several = f"several ({', '.join(file.name for file in found[:3])}{', …' if len(found) > 3 else ''}): name one"
+        raise UserError(f"{path}: has {several if found else f'no {what}'}")
+    return found[0]

@@ -26,6 +26,7 @@ from traces.replay.audit import Audit
 from traces.replay.containers import Running, Waiting, as_requested_s, by_run_time, one_or_each, run_s_with
 from traces.replay.dependencies import Dependencies
 from traces.replay.hosting import Hosting
+from traces.replay.workflows import Workflows
 from traces.trace import Arrival, Behaviour, Recorded, RunTime
 
 #: Looks at every host's load in a run; when there are twice as many, they become half as frequent.
@@ -125,6 +126,7 @@ class Replay:
         # Who is on each host, and how many, in the order in which they came; kept only where some may have to go.
         self._on: list[dict[Running, int]] | None = None if gap is None else [{} for _ in range(len(hosts))]
         self._dependencies = Dependencies()
+        self._workflows = Workflows()
         self._failures: dict[Job, int] = {}  # how often those that are submitted again failed before
         self._backing_off = 0  # jobs that will be submitted again
         self._failing = 0  # those of them that have been so often, and were while nobody else would end
@@ -249,6 +251,8 @@ class Replay:
             wait_s = arrival.job.submit_s - env.now
             if wait_s > 0:
                 yield env.timeout(wait_s)
+            if arrival.workflow and self._workflows.came(arrival, env.now):
+                self._log.say(env.now, Event.WORKFLOW_CAME, job=arrival.workflow)
             if self._dependencies.holds(arrival):
                 self._say_of_job(arrival.job, Event.HELD)
             else:
@@ -428,7 +432,22 @@ class Replay:
             for arrival in self._dependencies.finished(running.job, tasks):
                 self._say_of_job(arrival.job, Event.RELEASED)
                 self._submit(arrival._replace(job=arrival.job._replace(submit_s=self.env.now)))
+            if self._workflows:
+                self._say_if_ended(running.job, tasks)
         self._end_if_over()
+
+    def _say_if_ended(self, job: Job, tasks: int) -> None:
+        """Write a row if the workflow came to its end with these containers of a job."""
+        ended = self._workflows.finished(job, tasks, self.env.now)
+        if ended is not None:
+            self._log.say(
+                self.env.now,
+                Event.WORKFLOW_ENDED,
+                job=ended.name,
+                tasks=ended.jobs,
+                seconds=ended.critical_path_s,
+                age_s=ended.makespan_s,
+            )
 
     def use_changed(self, host: int) -> None:
         """Take note that what is used of a host changed, though nobody came or went."""

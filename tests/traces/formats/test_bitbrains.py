@@ -1,14 +1,17 @@
 """Virtual machines of a data centre: what becomes of their samples, and the traps of the files."""
 
 import gzip
+import json
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from experiments.cli import towtank
 from policies.errors import UserError
 from policies.requests import Resources
 from traces.formats import open_trace
-from traces.formats.bitbrains import COLUMNS, Bitbrains
+from traces.formats.bitbrains import COLUMNS, Bitbrains, looks_like
 from traces.profiles import mean_demand
 from traces.reading.rejects import OnBadRow, Rejects
 
@@ -183,6 +186,80 @@ def test_a_folder_without_machines_is_an_error(tmp_path):
         list(Bitbrains(tmp_path, Rejects()).arrivals())
 
 
+@pytest.fixture
+def months(tmp_path):
+    """Write folders of machines and open the one above them."""
+
+    def write(folders, at=""):
+        for folder, those in folders.items():
+            for name, samples in those.items():
+                path = tmp_path / folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                data = text(*samples).encode()
+                path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        trace = open_trace(str(tmp_path / at), Rejects())
+        assert isinstance(trace, Bitbrains)
+        return trace
+
+    return write
+
+
+def test_files_of_one_number_in_several_months_are_of_one_machine(months):
+    trace = months(
+        {
+            "2013-10": {"1.csv.gz": [sample(1200, read=3)]},
+            "2013-9": {"1.csv": [sample(0, read=1)], "10.csv": [sample(0)]},
+            "2013-11": {"2.csv": [sample(1800)]},
+        }
+    )
+
+    arrivals = {arrival.job.id: arrival for arrival in trace.arrivals()}
+    assert {name: (a.job.submit_s, *a.run_s) for name, a in arrivals.items()} == {
+        "1": (0.0, 1500.0), "10": (0.0, 300.0), "2": (1800.0, 300.0),
+    }  # fmt: skip
+    assert [demand.disk_read_bps for demand in uses(arrivals["1"])] == [KIB, 3 * KIB]
+    assert [path.name for path in trace.files()] == ["1.csv", "1.csv.gz", "2.csv", "10.csv"]
+    assert any("files of one number" in note for note in trace.assumptions())
+
+
+def test_a_folder_that_is_no_month_is_left_out_and_named(months):
+    trace = months({"2013-8": {"1.csv": [sample(0)]}, "2013-8-first-day": {"1.csv": [sample(0)]}})
+
+    assert len(list(trace.arrivals())) == 1
+    assert any("2013-8-first-day: is no month" in note for note in trace.assumptions())
+
+
+def test_machines_of_several_traces_are_told_apart(months):
+    trace = months({"rnd/2013-7": {"1.csv": [sample(0)]}, "fastStorage/2013-8": {"1.csv": [sample(600)]}})
+
+    assert [(job.id, job.submit_s) for job, *_ in trace.arrivals()] == [("rnd/1", 0.0), ("fastStorage/1", 600.0)]
+
+
+def test_one_machine_may_be_opened_alone(months):
+    trace = months({"2013-7": {"12.csv.gz": [sample(0)], "13.csv": [sample(0)]}}, "2013-7/12.csv.gz")
+
+    assert only(trace).job.id == "12"
+
+
+def test_a_month_that_begins_before_the_one_before_it_ends_is_an_error(months):
+    trace = months({"2013-7": {"1.csv": [sample(600)]}, "2013-8": {"1.csv": [sample(300)]}})
+
+    with pytest.raises(UserError, match=r"2013-8/1\.csv:2: sampled before the row above it"):
+        only(trace)
+
+
+def test_other_folders_are_not_taken_for_machines(tmp_path):
+    (tmp_path / "1.csv").write_text("a;b\n1;2\n")
+
+    assert not looks_like(tmp_path)
+    assert not looks_like(tmp_path / "1.csv")
+
+
+@pytest.mark.parametrize(("mhz", "cores"), [(1e-300, 2**47 / 1000), (6.7108864e7, 2 * 1000 / 6.7108864e7)])
+def test_numbers_of_any_size_are_amounts_that_books_can_hold(machines, mhz, cores):
+    assert uses(only(machines(vm1=[sample(0, mhz=mhz, used=1000)])))[0].cpu_cores == pytest.approx(cores)
+
+
 # --- the real pieces
 
 
@@ -224,3 +301,17 @@ def test_what_a_real_machine_used_in_all_is_what_its_samples_add_up_to(folder):
     phases, (run_s,) = arrival.behaviours[0], arrival.run_s
     assert sum(share * use.cpu_cores for share, use in phases) * run_s == pytest.approx(core_s)
     assert sum(share * use.disk_read_bps for share, use in phases) * run_s == pytest.approx(read_bytes)
+
+
+@pytest.mark.slow
+def test_the_real_machines_replay_with_the_counts_of_their_files(folder):
+    on = 0
+    for path in (folder / "2013-8-first-day").glob("*.csv"):
+        rows = [line.split(";") for line in path.read_text().splitlines()[1:]]
+        on += any(float(row[1]) > 0 and float(row[2]) > 0 for row in rows)
+    arguments = ["--hosts", "100", "--host-cpus", "64", "--host-memory", "512GiB", "--policy", "first-fit"]
+    ended = CliRunner().invoke(towtank, ["run", "--json", "--trace", str(folder / "2013-8-first-day"), *arguments])
+    assert ended.exit_code == 0, ended.output
+    metrics = json.loads(ended.stdout)["runs"][0]["metrics"]
+
+    assert metrics["jobs_submitted"] == metrics["tasks_submitted"] == metrics["tasks_finished"] == on

@@ -1,13 +1,17 @@
 """Workflows: what becomes of their tasks, in which order they come, and what is wrong with a file."""
 
+import gzip
 import json
+from functools import cache
 
 import pytest
+from click.testing import CliRunner
 
+from experiments.cli import towtank
 from policies.errors import UserError
 from policies.requests import Demand, Resources
 from traces.formats import open_trace
-from traces.formats.wfinstances import WfInstances
+from traces.formats.wfinstances import WfInstances, looks_like
 from traces.reading.rejects import OnBadRow, Rejects
 from traces.trace import steady
 
@@ -30,6 +34,12 @@ def document(tasks, name="flow", executed=None):
         "schemaVersion": "1.5",
         "workflow": {"specification": {"tasks": specified, "files": []}, "execution": {"tasks": measured}},
     }
+
+
+def older(tasks, version="1.3", key="tasks", system="Makeflow", **more):
+    """Make a workflow as it was before 1.5: each task with its parents and what was measured in one place."""
+    listed = [{"name": task, "parents": list(parents), **entry} for task, (parents, entry) in tasks.items()]
+    return {"name": "flow", "schemaVersion": version, "wms": {"name": system}, "workflow": {key: listed} | more}
 
 
 @pytest.fixture
@@ -125,7 +135,9 @@ def test_tasks_of_several_workflows_have_names_of_their_own(flow):
         ('{"name": "x",\n "workflow": }', "2: not JSON: "),
         ("[" * 100_000, "not JSON"),
         ("7", r"no list workflow\.execution\.tasks"),
-        ('{"workflow": {"tasks": []}}', r"no list workflow\.execution\.tasks"),
+        ('{"workflow": {"tasks": []}}', "has no tasks"),
+        ('{"workflow": {"tasks": 7}}', r"no list workflow\.tasks"),
+        ('{"workflow": {"specification": {"tasks": []}}}', r"no list workflow\.execution\.tasks"),
         (document({"a": (["z"], FULL)}), "task 'a' has a parent that is no task: 'z'"),
         (document({"r": ([], FULL), "a": (["b", "r"], FULL), "b": (["a"], FULL)}), "2 tasks wait for one another"),
         (document({"a": (["a"], FULL)}), "1 tasks wait for one another .* 'a'"),
@@ -139,6 +151,15 @@ def test_tasks_of_several_workflows_have_names_of_their_own(flow):
         (document({"a": ([], FULL | {"runtimeInSeconds": float("inf")})}), "runtimeInSeconds of task 'a'"),
         (document({"": ([], FULL)}), r"workflow\.execution\.tasks\[0\] has no id"),
         (document({"a": ("xy", FULL)}) | {"workflow": 7}, "no list"),
+        (older({"a": ([], FULL | {"children": [7]})}), "children of task 'a' are no list of names"),
+        (document({"a\0": ([], FULL)}), "has no id"),
+        (document({"a\ud800": ([], FULL)}), "has no id"),
+        (document({"a": ([], FULL | {"runtimeInSeconds": float("nan")})}), "runtimeInSeconds of task 'a'"),
+        (document({"a": ([], FULL | {"readBytes": 10**400})}), "readBytes of task 'a' must be a number"),
+        (older({"a": ([], {"runtime": 1}), "b": (["c"], {"runtime": 1})}), "has a parent that is no task: 'c'"),
+        (older({"a": ([], {"runtime": 1, "children": ["c"]})}), "has a child that is no task: 'c'"),
+        (older({"a": ([], {"runtime": 1, "memory": 2**50})}), "memory of task 'a' must be a number"),
+        (older({"a": ([], {"memory": 1})}), "task 'a' has no runtimeInSeconds"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_in_one_line(flow, content, reason):
@@ -146,6 +167,122 @@ def test_what_is_wrong_with_a_file_is_said_in_one_line(flow, content, reason):
         list(flow(content, rejects=Rejects(OnBadRow.SKIP)).arrivals())
 
     assert "\n" not in str(caught.value)
+
+
+def test_all_tasks_of_a_run_are_one_workflow(flow):
+    one = document({"a": ([], FULL), "b": (["a"], FULL)})
+
+    assert [arrival.workflow for arrival in flow(one).arrivals()] == ["flow", "flow"]
+    assert [arrival.workflow for arrival in flow(one, document({"c": ([], FULL)}, "flow#2"), one).arrivals()] == [
+        "flow", "flow", "flow#2", "flow#3", "flow#3",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "key"), [("1.0", "jobs"), ("1.2", "jobs"), ("1.3", "tasks")])
+def test_up_to_1_3_amounts_are_in_kilobytes_and_tasks_name_one_another(flow, version, key):
+    measured = {"runtime": 4, "cores": 2, "avgCPU": 150, "memory": 5, "bytesRead": 8, "bytesWritten": 2}
+    trace = flow(older({"b": (["a"], measured), "a": ([], measured)}, version, key))
+    first, second = trace.arrivals()
+
+    assert (first.job.id, second.job.id, second.after) == ("a", "b", ("a",))
+    assert first.job.groups[0].task.need == Resources(2000, 5000)
+    assert first.behaviours == (steady(Demand(1.5, 5000.0, 2000.0, 500.0)),)
+
+
+def test_pegasus_read_and_wrote_bytes_in_older_versions_too(flow):
+    arrival = only(flow(older({"a": ([], {"runtime": 4, "bytesRead": 8, "bytesWritten": 2})}, system="Pegasus")))
+
+    assert arrival.behaviours[0][0].demand[2:4] == (2.0, 0.5)
+
+
+def test_1_4_has_todays_units_in_one_list(flow):
+    trace = flow(older({"a": ([], FULL | {"coreCount": None, "cores": 2})}, "1.4"))
+
+    assert only(trace).job.groups[0].task.need == Resources(2000, 99)
+    assert only(trace).behaviours == (steady(Demand(1.5, 99.0, 2.0, 0.5)),)
+
+
+def test_tasks_of_one_name_are_told_apart_by_their_ids(flow):
+    content = older({"a": ([], {"id": "1", **FULL}), "z": ([], {"id": "2", **FULL}), "c": (["1", "2"], FULL)}, "1.4")
+    content["workflow"]["tasks"][1]["name"] = "a"
+
+    assert [(job.id, after) for job, _, _, after, _ in flow(content).arrivals()] == [
+        ("1", ()), ("2", ()), ("c", ("1", "2")),
+    ]  # fmt: skip
+
+
+def test_tasks_that_nothing_tells_apart_are_an_error(flow):
+    content = older({"a": ([], FULL), "b": ([], FULL)}, "1.4")
+    content["workflow"]["tasks"][1]["name"] = "a"
+
+    with pytest.raises(UserError, match="task 'a' is there twice"):
+        list(flow(content).arrivals())
+
+
+def test_a_child_that_only_its_parent_names_comes_after_it(flow):
+    trace = flow(older({"b": ([], FULL), "a": ([], FULL | {"children": ["b"]})}, "1.4"))
+
+    assert [(job.id, after) for job, _, _, after, _ in trace.arrivals()] == [("a", ()), ("b", ("a",))]
+    assert noted(trace, "do not name their parent") == 1
+
+
+def test_a_workflow_may_be_gzipped_and_is_recognised_by_what_is_in_it(tmp_path):
+    path = tmp_path / "anything"
+    path.write_bytes(gzip.compress(json.dumps(document({"a": ([], FULL)})).encode()))
+
+    assert isinstance(open_trace(str(path), Rejects()), WfInstances)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UserError, match="damaged or cut off"):
+        list(WfInstances(path, Rejects()).arrivals())
+
+
+@pytest.mark.parametrize("content", ['{"time": "0", "machine_id": "5"}', '["workflow"]', "", "a,b\n1,2\n"])
+def test_other_files_are_not_taken_for_workflows(tmp_path, content):
+    (tmp_path / "other.json").write_text(content)
+
+    assert not looks_like(tmp_path)
+    assert not looks_like(tmp_path / "other.json")
+
+
+def machine(name, cores=None, memory=None):
+    return {"nodeName": name, "cpu": {"coreCount": cores}, "memoryInBytes": memory}
+
+
+@pytest.mark.parametrize(
+    ("machines", "capacity"),
+    [
+        ([[machine("a", 2, 100), machine("b", 4, 50)], [machine("a", 3, 80)]], {"a": (3000, 100), "b": (4000, 50)}),
+        ([[machine("a", 2, 100)], [machine("b", 4)]], None),
+        ([[machine("a", 2, 100)], []], None),
+        ([[{"nodeName": "a", "cpu": 7, "memoryInBytes": 5}]], None),
+    ],
+)
+def test_machines_are_hosts_where_all_say_how_large_they_are(flow, machines, capacity):
+    contents = [document({"a": ([], FULL)}) for _ in machines]
+    for content, those in zip(contents, machines, strict=True):
+        content["workflow"]["execution"]["machines"] = those
+    hosts = flow(*contents).hosts()
+
+    found = hosts and {name: tuple(size) for name, size in zip(hosts.names, hosts.capacity[:2].T.tolist(), strict=True)}
+    assert found == capacity
+
+
+def test_machines_of_older_versions_have_their_memory_in_kilobytes(flow):
+    machines = [{"nodeName": "a", "cpu": {"count": 2}, "memory": 5}]
+    hosts = flow(older({"a": ([], FULL)}, machines=machines)).hosts()
+
+    assert hosts.capacity[:2, 0].tolist() == [2000, 5000]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"), [(machine("a", 2**44, 1), "larger than any"), ({"cpu": {}}, "no nodeName")]
+)
+def test_a_machine_that_cannot_be_is_an_error(flow, wrong, reason):
+    content = document({"a": ([], FULL)})
+    content["workflow"]["execution"]["machines"] = [wrong]
+
+    with pytest.raises(UserError, match=rf"0\.json: machine .*{reason}"):
+        flow(content).hosts()
 
 
 def test_a_folder_without_workflows_is_an_error(tmp_path):
@@ -196,3 +333,35 @@ def test_what_a_real_task_read_in_all_is_what_the_file_says(folder):
     )
 
     assert read == pytest.approx(sum(entry["readBytes"] for entry in entries))
+
+
+def longest_path(runs, parents):
+    """Follow every task back to a beginning."""
+
+    @cache
+    def ends(task):
+        return runs[task] + max(map(ends, parents[task]), default=0)
+
+    return max(map(ends, parents))
+
+
+def test_the_real_workflows_replay_with_the_counts_and_the_critical_paths_of_their_files(folder):
+    critical_s = []
+    tasks = 0
+    for path in folder.rglob("*.json"):
+        workflow = json.loads(path.read_text())["workflow"]
+        parents = {task["id"]: task["parents"] for task in workflow["specification"]["tasks"]}
+        runs = {task["id"]: task["runtimeInSeconds"] for task in workflow["execution"]["tasks"]}
+        critical_s.append(longest_path(runs, parents))
+        tasks += len(parents)
+    arguments = ["--hosts", "400", "--host-cpus", "48", "--host-memory", "256GiB", "--policy", "first-fit"]
+    ended = CliRunner().invoke(
+        towtank, ["run", "--json", "--trace", str(folder), *arguments, "--t-job", "0.001", "--t-task", "0"]
+    )
+    assert ended.exit_code == 0, ended.output
+    metrics = json.loads(ended.stdout)["runs"][0]["metrics"]
+
+    assert metrics["jobs_submitted"] == metrics["tasks_submitted"] == metrics["tasks_finished"] == tasks
+    assert metrics["workflows"] == len(critical_s)
+    assert metrics["workflow_critical_path_mean_s"] == pytest.approx(sum(critical_s) / len(critical_s))
+    assert 1 < metrics["workflow_stretch_mean"] < 1.1
