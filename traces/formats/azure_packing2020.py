@@ -67,7 +67,7 @@ class AzurePacking2020(Trace):
     path : Path
         The data base; it is only read.
     rejects : Rejects
-        What to do with rows of either table that cannot be used; they are named by their rowids.
+        What to do with rows of either table that cannot be used; they are named by their places in it, from 1.
     options : ReadOptions
         Its ``reference`` is the machine that amounts are shares of.
 
@@ -130,8 +130,9 @@ class AzurePacking2020(Trace):
             self._machine = types.machine
             [(count,)] = base.execute("SELECT count(*) FROM vm")
             # A number that is text would be sorted as text.
-            wanted = f"SELECT rowid, {', '.join(VM)}, CAST(starttime AS REAL) FROM vm ORDER BY 8, rowid"
-            rows = base.execute(wanted)
+            rows = base.execute(
+                f"SELECT row_number() OVER (), {', '.join(VM)}, CAST(starttime AS REAL) FROM vm ORDER BY 8, 1"
+            )
             done = 0
             while some := rows.fetchmany(AT_ONCE):
                 yield self._block(_batch(path, some), types)
@@ -210,15 +211,14 @@ class _Types(NamedTuple):
 def _types(path: Path, base: sqlite3.Connection, rejects: Rejects, odd: Counter[str]) -> _Types:
     """Read the types, and choose the reference machine."""
     machines: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)  # of each, the types that can be on it
-    for rowid, kind, machine, *amounts in base.execute(
-        f"SELECT rowid, {', '.join(VM_TYPE)} FROM vmType ORDER BY rowid"
-    ):
+    rows = base.execute(f"SELECT {', '.join(VM_TYPE)} FROM vmType")
+    for number, (kind, machine, *amounts) in enumerate(rows, start=1):
         rejects.read += 1
         core, memory = map(_amount, amounts)
         if core < 0 or memory < 0 or kind is None or machine is None:
             text = ", ".join(map(str, (kind, machine, *amounts)))
             reason = "a row of vmType has a type, a machine, and shares of its core and memory, 0 or more"
-            rejects.reject(path, rowid or 0, reason, text)
+            rejects.reject(path, number, reason, text)
             continue
         rejects.accepted += 1
         kinds = machines[_text(machine)]
@@ -269,9 +269,9 @@ def _text(value: Any) -> str:
 
 
 def _batch(path: Path, rows: list[tuple[Any, ...]]) -> Batch:
-    rowids, *values = zip(*rows, strict=True)
+    numbers, *values = zip(*rows, strict=True)
     columns = {name: _column(column, name in VM[:3]) for name, column in zip((*VM, SORTED_BY), values, strict=True)}
-    return Batch(path, columns, np.array([rowid or 0 for rowid in rowids], dtype=np.int64))  # a view has none
+    return Batch(path, columns, np.array(numbers, dtype=np.int64))
 
 
 def _column(values: tuple[Any, ...], text: bool) -> pa.Array:

@@ -115,6 +115,23 @@ def test_a_number_that_only_python_reads_is_out_of_order_and_refused(base):
         read(path)
 
 
+@pytest.mark.parametrize("keyed", ["vmId INTEGER PRIMARY KEY, tenantId", "vmId PRIMARY KEY, tenantId"])
+def test_a_row_is_counted_from_1_whatever_its_rowid_is(base, keyed):
+    path = base((0, 1, 0, 0, 1, 2), (1, 1, 0, 9, 1, 2), vm=VM.replace("vmId, tenantId", keyed))
+
+    with pytest.raises(UserError, match=r"sqlite:2: priority must be"):
+        read(path)
+
+
+def test_a_view_is_as_good_as_a_table(base):
+    path = base((1, 1, 0, 0, 1, 2))
+    with closing(sqlite3.connect(path)) as made, made:
+        made.execute("ALTER TABLE vm RENAME TO requests")
+        made.execute("CREATE VIEW vm AS SELECT * FROM requests")
+
+    assert len(read(path)[1]) == 1
+
+
 def test_more_requests_than_are_taken_at_a_time_are_all_there(base):
     n = AT_ONCE + 10
     rejects = Rejects()
@@ -196,7 +213,7 @@ def test_a_type_that_is_there_twice_counts_once(base):
         (("a\0b", 1, 0, 0, 1, 2), "vmId has a NUL"),
     ],
 )
-def test_a_bad_request_is_named_by_its_rowid_or_put_aside(base, row, reason):
+def test_a_bad_request_is_named_by_its_place_or_put_aside(base, row, reason):
     path = base((10, 1, 0, 0, 0.5, 0.75), row, (11, 1, 0, 0, 9, 10))
     skipping = Rejects(OnBadRow.SKIP)
 
