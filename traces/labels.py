@@ -8,7 +8,7 @@ A character that would be in the way is written as in a URL: ``%20`` is a space,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -42,6 +42,24 @@ def read_labels(text: str) -> dict[str, str]:
             raise ValueError("a label is there twice")
         labels[unquote(name)] = unquote(value)
     return labels
+
+
+def write_labels(labels: Mapping[str, str]) -> str:
+    """Write the labels of a host so that `read_labels` reads the same.
+
+    Raises
+    ------
+    ValueError
+        If one of them has no name.
+
+    Examples
+    --------
+    >>> write_labels({"disk": "ssd", "owner": "Jo Doe"})
+    'disk=ssd owner=Jo%20Doe'
+    """
+    if "" in labels:
+        raise ValueError("a label without a name")
+    return " ".join(f"{quote(name)}={quote(value)}" for name, value in labels.items())
 
 
 @lru_cache(maxsize=4096)

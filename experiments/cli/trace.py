@@ -1,4 +1,4 @@
-"""``towtank trace``: look at a workload, or make one."""
+"""``towtank trace``: look at a workload, change one, or make one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ from pathlib import Path
 
 import click
 
+from experiments.cli.changing import convert, merge, sample
+from experiments.cli.fetch import fetch
 from experiments.cli.options import REFERENCE
 from policies.errors import UserError
 
 
 @click.group()
 def trace() -> None:
-    """Look at a workload, or make one."""
+    """Look at a workload, change one, or make one."""
+
+
+for command in (convert, sample, merge, fetch):
+    trace.add_command(command)
 
 
 @trace.command(epilog="Example: towtank trace info google2011:data/google2011")

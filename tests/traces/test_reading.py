@@ -42,6 +42,14 @@ def test_rows_are_sorted_alike_in_memory_and_on_disk(blocks, in_memory):
     assert got == sorted(rows_of(batches(blocks)), key=lambda row: row[:2])
 
 
+def test_a_block_without_rows_before_others_does_not_disturb_the_sorting_on_disk(monkeypatch):
+    monkeypatch.setattr(ordered, "IN_MEMORY", 1)
+
+    got = rows_of(ordered.ordered(batches([[], [(2.0, 0.0)], [(1.0, 0.0)], []]), ["a"]))
+
+    assert [a for a, *_ in got] == [1.0, 2.0]
+
+
 def test_an_error_in_the_rows_comes_through_the_sorting(monkeypatch):
     monkeypatch.setattr(ordered, "IN_MEMORY", 0)
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from math import inf
-from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from traces.changed.changed import Changed, Traced
 from traces.hosts import Hosts
 from traces.trace import Arrival, Recorded, Trace
 
 
-class Faster(Trace):
+class Faster(Changed):
     """A trace of which all times are divided by one factor: submissions, run times, estimates, what its machines do.
 
     Rates are as they were, so that what containers do in all (core-seconds, bytes) is divided, too. Who comes after
@@ -36,12 +36,15 @@ class Faster(Trace):
     def __init__(self, trace: Trace, speed: float) -> None:
         if not 0 < speed < inf:
             raise ValueError(f"speed {speed} is not a number above 0")
-        super().__init__(trace.path, trace.rejects)
-        self._trace, self._speed = trace, speed
+        super().__init__(trace)
+        self._speed = speed
 
-    def arrivals(self) -> Iterator[Arrival]:
-        """Yield the jobs in order of submission."""
-        return map(self._sooner, self._trace.arrivals())
+    def _changed(self, jobs: Iterable[Traced]) -> Iterator[Traced]:
+        return ((self._sooner(arrival), origin) for arrival, origin in jobs)
+
+    def change(self) -> dict[str, Any]:
+        """Say by what all times are divided."""
+        return {"change": self.format, "speed": self._speed}
 
     def _sooner(self, arrival: Arrival) -> Arrival:
         speed, job = self._speed, arrival.job
@@ -75,18 +78,8 @@ class Faster(Trace):
         end_s = self._trace.end_s()
         return None if end_s is None else end_s / self._speed
 
-    def progress(self) -> float | None:
-        """Say which share of the input is read."""
-        return self._trace.progress()
-
-    def assumptions(self) -> list[str]:
-        """List what was assumed about the trace, and that its times are others."""
+    def _notes(self) -> list[str]:
         return [
-            *self._trace.assumptions(),
             f"--speed {self._speed:g}: all times of the trace are divided by it; rates, decision times, what starts "
             "take and --until are as they are",
         ]
-
-    def files(self) -> list[Path]:
-        """List the files that make up the trace."""
-        return self._trace.files()

@@ -12,24 +12,30 @@ How a pod becomes a job
 - Pods that failed ran until they were deleted, like all others.
 - The recording ends at the latest ``deletion_time`` if more pods share it than share any other: they were still
   there, and how long they ran is not known (`traces.trace.OPEN_ENDED`). If nothing stands out, every pod ended.
+- A pod that asks for GPUs and names types of them (``gpu_spec``, separated by ``|``) runs only on machines whose
+  attribute ``gpu-model``, the ``model`` of the node list, is one of these.
 - The data set has no priorities: all are 0. The order of the qos classes is a property of nodes under pressure
   (who is evicted first), not of who is scheduled first.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
 
-from policies.arrays import FloatArray
+from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.errors import UserError
-from policies.requests import Group, Job, Resources, Task
+from policies.requests import Constraint, Operator
 from traces.hosts import TOO_MUCH, Hosts, sizes
+from traces.labels import write_constraints
+from traces.reading import jobs
+from traces.reading.arrays import arrow_of, filled, numpy_of
 from traces.reading.options import DEFAULT, ReadOptions
+from traces.reading.ordered import ordered
 from traces.reading.rejects import OnBadRow, Rejects
 from traces.reading.tables import Batch, Reader, column_names, read_whole
 from traces.trace import OPEN_ENDED, Arrival, Trace
@@ -43,26 +49,10 @@ REQUESTS = ("name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli")
 TIMES = ("creation_time", "deletion_time", "scheduled_time")
 NODE_COLUMNS = ("sn", "cpu_milli", "memory_mib", "gpu")
 
+#: The attribute of machines that says of which type their GPUs are.
+GPU_MODEL = "gpu-model"
+
 MIB = 2**20
-
-
-class _Pod(NamedTuple):
-    created_s: float
-    name: str
-    workload: str
-    task: Task
-    run_s: float
-    deleted_s: float
-
-
-class _Pods(NamedTuple):
-    """The pods of one list in order of creation, and what had to be assumed about them."""
-
-    pods: list[_Pod]
-    end_s: float | None
-    never_scheduled: int
-    typed: int  # those that ask for types of GPU
-    sharing: int  # those that ask for a part of a GPU
 
 
 class AlibabaGpu2023(Trace):
@@ -71,34 +61,40 @@ class AlibabaGpu2023(Trace):
     Parameters
     ----------
     path : Path
-        The folder (then the list is `DEFAULT_PODS`) or one pod list; the machines are in `NODES` beside it.
+        The folder (then the list is `DEFAULT_PODS`) or one pod list; the machines are in `NODES` beside it. Each may
+        be gzipped, under the same name or with ``.gz`` behind it.
     rejects : Rejects
         What to do with pods that cannot be used.
+
+    Notes
+    -----
+    The list does not stand in order of time and is read twice: once to find out when the recording ends. Memory does
+    not grow with it: see `traces.reading.ordered`.
     """
 
     format: ClassVar[str] = "alibaba_gpu2023"
+    dataset: ClassVar[str] = "Alibaba cluster-trace-gpu-v2023 (openb)"
+    licence: ClassVar[str] = "for research or study (alibaba/clusterdata); no formal licence of this folder"
     credit: ClassVar[str] = (
         "Alibaba cluster-trace-gpu-v2023; Weng et al., Beware of Fragmentation, USENIX ATC 2023; for research or study"
     )
 
     def __init__(self, path: Path, rejects: Rejects, options: ReadOptions = DEFAULT) -> None:
         super().__init__(path, rejects, options)
-        folder = path if path.is_dir() else path.parent
-        self._pod_list = path / DEFAULT_PODS if path.is_dir() else path
-        self._node_list = folder / NODES
-        self._pods: _Pods | None = None
-        self._position = 0.0
+        self._pod_list = _there(path, DEFAULT_PODS) if path.is_dir() else path
+        self._node_list = _there(path if path.is_dir() else path.parent, NODES)
+        self._end: tuple[float | None] | None = None  # what `end_s` gives, once it is known
+        self._done = 0
 
     def arrivals(self) -> Iterator[Arrival]:
         """Yield the pods in order of creation; pods of one second in order of their names."""
+        end_s = self.end_s()
         self.rejects.begin()
-        # The list does not stand in order of time, so all of it is read before the first pod comes.
-        self._pods = self._read(self.rejects)
-        pods, end_s, *_ = self._pods
-        for number, pod in enumerate(pods, start=1):
-            self._position = number / len(pods)
-            job = Job(pod.name, pod.created_s, pod.workload, (Group(pod.task, 1),))
-            yield Arrival(job, (OPEN_ENDED if pod.deleted_s == end_s else pod.run_s,))
+        self.odd.clear()
+        self._done = 0
+        for arrival in jobs.arrivals(ordered(self._blocks(end_s), by=["submit_s", "job"])):
+            self._done += 1
+            yield arrival
 
     def hosts(self) -> Hosts | None:
         """Give the machines, None where their list is not beside the pod list.
@@ -111,75 +107,105 @@ class AlibabaGpu2023(Trace):
         if not self._node_list.exists():
             return None
         table = read_whole(self._node_list, NODE_COLUMNS, ("model",))
-        names = table.text("sn")
+        names, models = table.text("sn"), table.text("model")
         cpu, memory, gpus = (_whole(table, name) for name in NODE_COLUMNS[1:])
         table.mark(np.array([not name for name in names]), "sn is empty", names)
         table.refuse()
-        return Hosts(names, sizes(cpu, memory * MIB, gpus * GPU_MILLI), np.ones(len(names), dtype=bool))
+        attributes = [{GPU_MODEL: model} if model else {} for model in models]
+        return Hosts(
+            names, sizes(cpu, memory * MIB, gpus * GPU_MILLI), np.ones(len(names), dtype=bool), attributes=attributes
+        )  # fmt: skip
 
     def end_s(self) -> float | None:
         """Say when the recording ends: the deletion time of the pods that were still there."""
-        return self._known().end_s
+        if self._end is None:
+            # What is wrong with rows is told when they are read for good.
+            batches = self._batches(Rejects(OnBadRow.SKIP))
+            times = (pa.record_batch({"deleted_s": arrow_of(deleted[good])}) for _, good, deleted in batches)
+            self._end = (_end_s(ordered(times, by=["deleted_s"])),)
+        return self._end[0]
 
     def progress(self) -> float:
         """Say which share of the pods was yielded."""
-        return self._position
+        return self._done / max(self.rejects.accepted, 1)
 
     def assumptions(self) -> list[str]:
         """List what the pods' lives were taken for, with counts."""
-        pods, end_s, never_scheduled, typed, sharing = self._known()
-        still_there = sum(pod.deleted_s == end_s for pod in pods)
-        notes = (
-            (never_scheduled, "pods were never scheduled; their run time is the time for which they were wanted"),
-            (still_there, f"pods were still there when the recording ended ({end_s} s): they run without end"),
-            (typed, "pods ask for types of GPU (gpu_spec), which is not modelled yet"),
-            (sharing, "pods ask for a part of a GPU; parts are summed per host: fragments of devices are not seen"),
-        )
-        counted = [f"{self._pod_list}: {count:,} of {len(pods):,} {text}" for count, text in notes if count]
+        counted = [
+            f"{self._pod_list}: {count:,} of {self.rejects.accepted:,} {text}"
+            for text, count in self.odd.items()
+            if count
+        ]
         return [*counted, f"{self._pod_list}: there are no priorities; all are 0"]
 
     def files(self) -> list[Path]:
         """List the pod list and, where it is there, the node list."""
         return [self._pod_list] + ([self._node_list] if self._node_list.exists() else [])
 
-    def _known(self) -> _Pods:
-        """Give what `arrivals` read, or read it now, leaving bad rows for `arrivals` to complain about."""
-        self._pods = self._pods or self._read(Rejects(OnBadRow.SKIP))
-        return self._pods
-
-    def _read(self, rejects: Rejects) -> _Pods:
+    def _batches(self, rejects: Rejects) -> Iterator[tuple[Batch, IntArray, FloatArray]]:
+        """Give batches that were checked, the positions of their good rows, and the times of deletion."""
         names = set(column_names(self._pod_list))
         if names.issuperset(REQUESTS) and names.isdisjoint(TIMES):
             raise UserError(f"{self._pod_list}: this list has no times, only requests: there is nothing to replay")
         required, optional = (*REQUESTS, "qos", *TIMES), ("gpu_spec", "pod_phase")
-        reader = Reader(self._pod_list, rejects, required=required, optional=optional)
-        pods: list[_Pod] = []
-        never_scheduled = typed = sharing = 0
-        for batch in reader.batches():
-            ids, workloads, types = batch.text("name"), batch.text("qos"), batch.text("gpu_spec")
-            cpu, memory, gpus, share = (_whole(batch, name) for name in REQUESTS[1:])
+        for batch in Reader(self._pod_list, rejects, required=required, optional=optional).batches():
+            gpus, share = [_whole(batch, name) for name in REQUESTS[1:]][2:]
             created, deleted = (batch.number(name) for name in TIMES[:2])
-            # Empty for pods that were never scheduled.
-            scheduled = batch.number("scheduled_time", missing=np.inf)
-            began = np.where(scheduled == np.inf, created, scheduled)
+            began = _began(batch, created)
             for name, values in (("creation_time", created), ("deletion_time", deleted)):
                 batch.mark(~((values >= 0) & (values < np.inf)), f"{name} must be 0 or more", values)
-            batch.mark(~(began >= created), "scheduled_time is before creation_time", scheduled)
+            batch.mark(~(began >= created), "scheduled_time is before creation_time", began)
             batch.mark(~(deleted >= began), "deletion_time is before scheduled_time or creation_time", deleted)
             batch.mark((gpus == 1) & ((share < 1) | (share > GPU_MILLI)), "gpu_milli must be 1 to 1000", share)
-            for name, texts in (("name", ids), ("qos", workloads)):
-                batch.mark(np.array([not text for text in texts], dtype=bool), f"{name} is empty", texts)
-            good = batch.reject(rejects)
+            batch.require("name", "qos")
+            batch.column("gpu_spec")  # marks NULs
+            yield batch, batch.reject(rejects), deleted
+
+    def _blocks(self, end_s: float | None) -> Iterator[pa.RecordBatch]:
+        for batch, good, deleted in self._batches(self.rejects):
+            # Of good rows alone: with what the others have nothing can be reckoned.
+            cpu, memory, gpus, share = (batch.number(name)[good] for name in REQUESTS[1:])
+            created, deleted = batch.number("creation_time"), deleted[good]
+            began, created = _began(batch, created)[good], created[good]
             milli_gpus = np.where(gpus == 1, share, gpus * GPU_MILLI)
-            whole = np.array([cpu, memory * MIB, milli_gpus])[:, good].astype(np.int64)
-            never_scheduled += int((scheduled[good] == np.inf).sum())
-            sharing += int((whole[2] % GPU_MILLI != 0).sum())
-            typed += sum(bool(types[row]) for row in good)
-            pods.extend(
-                _Pod(float(created[row]), ids[row], workloads[row], Task(Resources(*need)), run_s, float(deleted[row]))
-                for row, need, run_s in zip(good, whole.T.tolist(), (deleted - began)[good].tolist(), strict=True)
-            )
-        return _Pods(sorted(pods), _end_s(pods), never_scheduled, typed, sharing)
+            take = arrow_of(good)
+            typed, constraints = _constraints(batch.column("gpu_spec").take(take), gpus > 0)
+            never = batch.number("scheduled_time", missing=np.inf)[good] == np.inf
+            still_there = deleted == end_s
+            for text, odd in (
+                ("pods were never scheduled; their run time is the time for which they were wanted", never),
+                (f"pods were still there when the recording ended ({end_s} s): they run without end", still_there),
+                (f"pods ask for types of GPU (gpu_spec): only machines of that {GPU_MODEL} will do", typed),
+                (
+                    "pods ask for a part of a GPU; parts are summed per host: fragments of devices are not seen",
+                    milli_gpus % GPU_MILLI != 0,
+                ),
+            ):
+                self.odd[text] += int(odd.sum())
+            yield jobs.block(
+                good.size, submit_s=created, duration_s=np.where(still_there, OPEN_ENDED, deleted - began),
+                cpu_milli=cpu, memory_bytes=memory * MIB, gpu_milli=milli_gpus, constraints=constraints,
+                job=batch.column("name").take(take), workload=batch.column("qos").take(take),
+            )  # fmt: skip
+
+
+def _began(batch: Batch, created: FloatArray) -> FloatArray:
+    """Give the times of scheduling; of pods that were never scheduled those of creation."""
+    scheduled = batch.number("scheduled_time", missing=np.inf)
+    return np.where(scheduled == np.inf, created, scheduled)
+
+
+def _constraints(specs: pa.Array, has_gpu: BoolArray) -> tuple[BoolArray, pa.Array]:
+    """Say which pods name types of GPU, and give the constraints of all as text."""
+    types = filled(specs).dictionary_encode()
+    texts = []
+    for spec in types.dictionary.to_pylist():
+        models = tuple(model for model in spec.split("|") if model)
+        texts.append(write_constraints([Constraint(GPU_MODEL, Operator.IN, models)]) if models else "")
+    nobody = len(texts)
+    codes = np.where(has_gpu, numpy_of(types.indices), nobody)
+    typed = np.array([*map(bool, texts), False])[codes]
+    return typed, pa.array([*texts, ""], pa.string()).take(arrow_of(codes))
 
 
 def _whole(table: Batch, name: str) -> FloatArray:
@@ -190,18 +216,29 @@ def _whole(table: Batch, name: str) -> FloatArray:
     return values
 
 
-def _end_s(pods: Sequence[_Pod]) -> float | None:
-    """Give the latest time of deletion, if more pods share it than share any other time."""
-    deleted = Counter(pod.deleted_s for pod in pods)
-    last_s = max(deleted, default=0.0)
-    pods_at_last = deleted.pop(last_s, 0)
-    return last_s if pods_at_last > max(deleted.values(), default=1) else None
+def _end_s(blocks: Iterator[pa.RecordBatch]) -> float | None:
+    """Give the latest time of deletion, of times in order, if more pods share it than share any other time."""
+    last_s, sharing, most = 0.0, 0, 1  # a time of one pod stands out against none
+    for block in blocks:
+        times, counts = np.unique(numpy_of(block["deleted_s"]), return_counts=True)
+        for at_s, count in zip(times.tolist(), counts.tolist(), strict=True):
+            if at_s != last_s:
+                most = max(most, sharing)
+                last_s, sharing = at_s, 0
+            sharing += count
+    return last_s if sharing > most else None
+
+
+def _there(folder: Path, name: str) -> Path:
+    """Give the file of that name, or the gzipped one where only that is there."""
+    zipped = folder / f"{name}.gz"
+    return zipped if zipped.is_file() and not (folder / name).exists() else folder / name
 
 
 def looks_like(path: Path) -> bool:
     """Say whether a path is the folder of the data set or one of its pod lists, be it one without times."""
     if path.is_dir():
-        return (path / DEFAULT_PODS).is_file()
+        return _there(path, DEFAULT_PODS).is_file()
     try:
         return set(REQUESTS).issubset(column_names(path))
     except UserError:

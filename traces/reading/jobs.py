@@ -22,7 +22,7 @@ from traces.reading.arrays import arrow_of, filled, numpy_of, repeated
 from traces.trace import Arrival, Behaviour, steady
 
 #: A row is a group of identical containers. Rows of one job that follow one another, with the same submission time,
-#: workload class and user, are unlike containers of that job.
+#: workload class, user and mark of a resubmission, are unlike containers of that job.
 SCHEMA = pa.schema(
     {
         "submit_s": pa.float64(),
@@ -48,12 +48,13 @@ SCHEMA = pa.schema(
         "net_bps": pa.float64(),
         "after": pa.string(),  # names, each quoted as in an address, separated by spaces
         "workflow": pa.string(),
+        "again": pa.bool_(),  # whether the job was counted before: `Job.resubmission`
     }
 )
 DEMAND = SCHEMA.names[13:20]
 _DEFAULTS = {
     "workload": "batch", "tasks": 1, "gpu_milli": 0, "priority": 0, "apart": False, "constraints": "", "user": "",
-    "after": "", "workflow": "",
+    "after": "", "workflow": "", "again": False,
 }  # fmt: skip
 #: What is not said of what containers use, but for CPU and memory.
 _UNSAID = dict(zip(DEMAND[2:], Demand(0.0, 0.0)[2:], strict=True))
@@ -133,7 +134,7 @@ def _same_as_above(rows: pa.RecordBatch, last: tuple[Any, ...]) -> tuple[list[bo
     submit_s = numpy_of(rows["submit_s"])
     same: BoolArray = np.zeros(rows.num_rows, dtype=bool)
     same[1:] = submit_s[1:] == submit_s[:-1]
-    names = ("job", "workload", "user")
+    names = ("job", "workload", "user", "again")
     for row in same.nonzero()[0].tolist():
         same[row] = all(rows[name][row].as_py() == rows[name][row - 1].as_py() for name in names)
     first, newest = (
@@ -148,15 +149,17 @@ def _rows(rows: pa.RecordBatch) -> Iterator[_Row]:
     known: dict[tuple[Any, ...], tuple[Group, ...]] = {}  # of this block: a trace may have no end of them
     kinds = ("cpu_milli", "memory_bytes", "gpu_milli", "priority", "tasks", "apart", "constraints")
     keys = zip(*(rows[name].to_pylist() for name in kinds), strict=True)
-    columns = (rows[name].to_pylist() for name in ("job", "submit_s", "workload", "user", "estimate_s", "duration_s"))
-    for job, at, workload, user, estimate_s, run_s, key, use, after, workflow in zip(
+    columns = (
+        rows[name].to_pylist() for name in ("job", "submit_s", "workload", "again", "user", "estimate_s", "duration_s")
+    )
+    for job, at, workload, again, user, estimate_s, run_s, key, use, after, workflow in zip(
         *columns, keys, _uses(rows), _after(rows), _texts(rows, "workflow"), strict=False
     ):
         groups = known.get(key)
         if groups is None:
             task = Task(Resources(*key[:3]), key[3], _constraints(key[6]), key[5])
             groups = known[key] = (Group(task, key[4]),)
-        yield Job(job, at, workload, groups, False, user, estimate_s), run_s, use, after, workflow
+        yield Job(job, at, workload, groups, again, user, estimate_s), run_s, use, after, workflow
 
 
 def _texts(rows: pa.RecordBatch, name: str) -> Iterable[str]:
@@ -200,7 +203,7 @@ def _arrival(rows: list[_Row]) -> Arrival:
     # The job runs as long as the longest of its parts; if nobody said how long one of them will, nobody knows.
     estimates = [part.estimate_s for part, *_ in rows]
     estimate_s = None if None in estimates else max(estimates)  # type: ignore[type-var]
-    whole = Job(job.id, job.submit_s, job.workload, groups, False, job.user, estimate_s)
+    whole = Job(job.id, job.submit_s, job.workload, groups, job.resubmission, job.user, estimate_s)
     uses = tuple(use for _, _, use, *_ in rows)
     earlier = tuple(dict.fromkeys(name for row in rows for name in row[3]))
     return Arrival(whole, tuple(run_s for _, run_s, *_ in rows), uses if any(uses) else (), earlier, workflow)

@@ -73,6 +73,8 @@ def _on_disk(blocks: Iterable[pa.RecordBatch], by: Sequence[str]) -> Iterator[pa
             base = stack.enter_context(duckdb.connect(str(Path(folder, "rows")), config=settings))  # type: ignore[arg-type]
             count = 0
             for piece in blocks:
+                if not piece.num_rows:
+                    continue
                 numbered = _numbered(pa.Table.from_batches([piece]), count)  # which DuckDB finds by its name here
                 base.execute(f"{'INSERT INTO' if count else 'CREATE TABLE'} rows {'' if count else 'AS '}FROM numbered")
                 count += numbered.num_rows

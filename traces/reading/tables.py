@@ -194,16 +194,16 @@ class Reader:
         UserError
             If the file is missing, damaged, or has columns missing or unknown.
         """
-        with _one_line_errors(self.path):
-            magic = _magic(self.path)
+        with one_line_errors(self.path):
+            magic = magic_of(self.path)
             yield from self._parquet() if magic == PARQUET_MAGIC else self._csv(magic.startswith(GZIP_MAGIC))
 
     def _csv(self, gzipped: bool) -> Iterator[Batch]:
-        with _text_stream(self.path, gzipped) as (raw, stream):
+        with text_stream(self.path, gzipped) as (raw, stream):
             size = max(raw.size(), 1)
             self._position = lambda: 1.0 if raw.closed else raw.tell() / size
             names, line = self._names, 1
-            for block in _blocks(self.path, stream):
+            for block in whole_lines(self.path, stream):
                 rows = block if self._rewrite is None else self._rewrite(block)
                 if names is None:
                     header, _, rows = rows.partition(b"\n")
@@ -273,14 +273,14 @@ def column_names(path: Path) -> list[str]:
     UserError
         If the file is missing or no table.
     """
-    with _one_line_errors(path):
-        magic = _magic(path)
+    with one_line_errors(path):
+        magic = magic_of(path)
         if magic == PARQUET_MAGIC:
             import pyarrow.parquet as pq  # only where it is used: it costs a tenth of a start-up
 
             return list(pq.read_schema(path).names)
-        with _text_stream(path, magic.startswith(GZIP_MAGIC)) as (_, stream):
-            first: bytes = next(_blocks(path, stream), b"")
+        with text_stream(path, magic.startswith(GZIP_MAGIC)) as (_, stream):
+            first: bytes = next(whole_lines(path, stream), b"")
             return _header(path, first.partition(b"\n")[0])
 
 
@@ -359,7 +359,7 @@ def _line_by_line(
     return {name: pa.array(column, pa.string()) for name, column in columns}, broken
 
 
-def _blocks(path: Path, stream: pa.NativeFile) -> Iterator[bytes]:
+def whole_lines(path: Path, stream: pa.NativeFile) -> Iterator[bytes]:
     """Yield whole lines, about `BLOCK_BYTES` at a time, without the mark that some systems begin a text with."""
     rest = stream.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
     first = True
@@ -395,20 +395,21 @@ def _header(path: Path, line: bytes, delimiter: str = ",") -> list[str]:
     return names if delimiter == "," else [name.strip() for name in names]
 
 
-def _magic(path: Path) -> bytes:
+def magic_of(path: Path) -> bytes:
+    """Give the first bytes of a file, which tell Parquet and gzip from text."""
     with path.open("rb") as file:
         return file.read(4)
 
 
 @contextmanager
-def _text_stream(path: Path, gzipped: bool) -> Iterator[tuple[pa.NativeFile, pa.NativeFile]]:
+def text_stream(path: Path, gzipped: bool) -> Iterator[tuple[pa.NativeFile, pa.NativeFile]]:
     """Open a file; give the file itself, which knows the position, and its text."""
     with pa.OSFile(str(path)) as raw, pa.CompressedInputStream(raw, "gzip") if gzipped else nullcontext(raw) as stream:
         yield raw, stream
 
 
 @contextmanager
-def _one_line_errors(path: Path) -> Iterator[None]:
+def one_line_errors(path: Path) -> Iterator[None]:
     """Say in one line what is wrong with a file."""
     try:
         yield

@@ -1,13 +1,17 @@
 """The GPU cluster trace of 2023: what becomes of a pod, and whether all of them are there."""
 
 import csv
+import gzip
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from experiments.cli import towtank
 from policies.errors import UserError
-from policies.requests import Group, Resources, Task
+from policies.requests import Constraint, Group, Operator, Resources, Task
 from traces.formats import open_trace
 from traces.formats.alibaba_gpu2023 import AlibabaGpu2023, looks_like
 from traces.reading.rejects import OnBadRow, Rejects
@@ -101,16 +105,52 @@ def test_a_latest_deletion_that_is_like_others_ends_no_recording(pods, ends):
     assert OPEN_ENDED not in [arrival.run_s[0] for arrival in trace.arrivals()]
 
 
-def test_types_and_shares_of_gpus_are_counted_as_not_modelled(pods):
+@pytest.mark.parametrize(
+    ("gpus", "spec", "constraints"),
+    [
+        (1, "V100M16|V100M32", (Constraint("gpu-model", Operator.IN, ("V100M16", "V100M32")),)),
+        (1, "T4", (Constraint("gpu-model", Operator.IN, ("T4",)),)),
+        (1, "a b|c,d", (Constraint("gpu-model", Operator.IN, ("a b", "c,d")),)),
+        (1, "", ()),
+        (0, "T4", ()),  # what has no GPU is of no type
+    ],
+)
+def test_a_pod_that_names_types_of_gpu_runs_on_machines_that_have_one_of_them(pods, gpus, spec, constraints):
+    text = f'"{spec}"' if "," in spec else spec
+
+    assert only(pods(f"p,1,1,{gpus},1000,{text},LS,Running,0,1,0")).job.groups[0].task.constraints == constraints
+
+
+def test_types_and_shares_of_gpus_are_counted(pods):
     trace = AlibabaGpu2023(
         pods("p,1,1,1,500,V100|G2,LS,Running,0,1,0", "q,1,1,1,1000,T4,LS,Running,0,2,0", "r,1,1,0,0,,BE,Running,0,3,0"),
         Rejects(),
     )
+    list(trace.arrivals())
 
     notes = trace.assumptions()
 
     assert any("2 of 3 pods ask for types of GPU" in note for note in notes)
     assert any("1 of 3 pods ask for a part of a GPU" in note for note in notes)
+
+
+def test_a_list_may_be_gzipped(pods):
+    path = pods("p,1,1,0,0,,LS,Running,5,30,10")
+    zipped = path.with_name(f"{path.name}.gz")
+    zipped.write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+
+    assert looks_like(path.parent)
+    assert [arrival.job.id for arrival in read(path.parent)] == ["p"]
+
+
+def test_a_list_that_is_sorted_on_disk_comes_in_the_same_order(pods, monkeypatch):
+    rows = [f"p{n % 7}{n},1,1,0,0,,LS,Running,{n * 37 % 11},99,{n * 37 % 11}" for n in range(60)]
+    in_memory = [arrival.job.id for arrival in read(pods(*rows))]
+
+    monkeypatch.setattr("traces.reading.ordered.IN_MEMORY", 10)
+
+    assert [arrival.job.id for arrival in read(pods(*rows))] == in_memory
 
 
 # --- machines
@@ -126,6 +166,7 @@ def test_the_machines_are_beside_the_pods(pods):
     assert hosts.names == ["n0", "n1"]
     assert hosts.capacity[:3].T.tolist() == [[32000, 262144 * MIB, 0], [96000, 1024 * MIB, 8000]]
     assert hosts.alive.all()
+    assert list(hosts.attributes) == [{}, {"gpu-model": "G2"}]
     assert [file.name for file in trace.files()] == ["some_list.csv", "openb_node_list_all_node.csv"]
 
 
@@ -282,6 +323,24 @@ def test_the_real_machines_are_all_there(folder):
     ]
 
 
+def test_the_types_of_gpu_that_real_pods_name_are_those_of_real_machines(folder):
+    path = folder / "openb_pod_list_gpuspec10.csv"
+    rows = [row for row in rows_of(path) if int(row["num_gpu"])]
+    named = Counter(row["gpu_spec"] for row in rows if row["gpu_spec"])
+    trace = AlibabaGpu2023(path, Rejects())
+
+    demanded = Counter(
+        "|".join(constraint.value)
+        for arrival in trace.arrivals()
+        for constraint in arrival.job.groups[0].task.constraints
+    )
+
+    assert demanded == named
+    assert Counter(labels.get("gpu-model", "") for labels in trace.hosts().attributes) == Counter(
+        row["model"] for row in rows_of(folder / "openb_node_list_all_node.csv")
+    )
+
+
 def test_the_real_trace_is_recognised(folder):
     assert isinstance(open_trace(str(folder), Rejects()), AlibabaGpu2023)
     assert all(looks_like(path) for path in folder.glob("openb_pod_list_*.csv"))
@@ -291,3 +350,14 @@ def test_the_real_trace_is_recognised(folder):
 def test_the_real_list_without_times_is_refused(folder):
     with pytest.raises(UserError, match="no times"):
         read(folder / "openb_pod_list_multigpu20.csv")
+
+
+def test_pods_with_types_of_gpu_replay_with_the_counts_of_the_file(folder):
+    rows = rows_of(folder / "openb_pod_list_gpuspec10.csv")
+    trace = f"alibaba_gpu2023:{folder / 'openb_pod_list_gpuspec10.csv'}"
+    asked = ["run", "--json", "--trace", trace, "--hosts", "trace", "--architecture", "monolithic"]
+
+    ran = CliRunner().invoke(towtank, [*asked, "--policy", "first-fit", "--t-job", "0.001", "--processes", "1"])
+
+    [run] = json.loads(ran.stdout)["runs"]
+    assert run["metrics"]["jobs_submitted"] == run["metrics"]["tasks_submitted"] == len(rows)

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.errors import UserError
-from policies.requests import IO_SIZE_BYTES, Constraint, Demand, Group, Job, Operator, Resources, Task
-from traces.formats.native import Native, write_native
+from policies.requests import IO_SIZE_BYTES, Constraint, Demand, Group, Job, MapReduce, Operator, Resources, Task
+from traces.formats.native import Native, Written, write_native
 from traces.reading.rejects import OnBadRow, Rejects
 from traces.reading.tables import BLOCK_BYTES
 from traces.trace import OPEN_ENDED, Arrival, Phase, steady
@@ -59,9 +59,12 @@ def containers(arrival):
 
 def flat(arrivals):
     return [
-        (a.job.id, a.job.submit_s, a.job.workload, a.job.user, a.job.estimate_s, containers(a), a.after, a.workflow)
+        (
+            a.job.id, a.job.submit_s, a.job.workload, a.job.resubmission, a.job.user, a.job.estimate_s, containers(a),
+            a.after, a.workflow,
+        )
         for a in arrivals
-    ]
+    ]  # fmt: skip
 
 
 # --- what is written comes back
@@ -116,6 +119,7 @@ def workloads(draw):
             submit_s,
             draw(NAMES),
             tuple(Group(task._replace(apart=apart), count) for (task, count), *_ in parts),
+            draw(st.booleans()),
             user=draw(st.just("") | NAMES),
             estimate_s=draw(st.none() | RUN_TIMES),
         )
@@ -221,6 +225,35 @@ def test_a_trace_that_breaks_off_leaves_no_half_file(tmp_path):
 def test_a_name_that_could_not_be_read_back_is_refused(tmp_path, name):
     with pytest.raises(UserError, match="no way to write"):
         write_native([Arrival(Job(name, 0.0, "batch", (Group(Task(Resources(1)), 1),)), (1.0,))], tmp_path / "jobs.csv")
+
+
+def test_half_characters_are_refused(tmp_path):
+    with pytest.raises(UserError, match="half characters"):
+        write_native([Arrival(Job("\ud800", 0.0, "b", (Group(Task(Resources(1)), 1),)), (1.0,))], tmp_path / "jobs.csv")
+
+
+def test_jobs_that_are_submitted_again_stay_apart_from_those_that_are_not(trace_file):
+    path = trace_file(f"{HEADER.strip()},again\na,1,b,2,5,1,10,\na,1,b,1,9,1,10,1\na,1,b,1,9,4,10,1\nb,1,b,1,1,1,1,2\n")
+
+    arrivals = read(path, Rejects(OnBadRow.SKIP))
+
+    assert [(a.job.id, a.job.tasks, a.job.resubmission) for a in arrivals] == [("a", 2, False), ("a", 2, True)]
+    with pytest.raises(UserError, match=r":5: again must be 0 or 1: '2.0'"):
+        read(path)
+
+
+def test_what_has_no_column_is_counted(tmp_path):
+    plain = Group(Task(Resources(1000, 1)), 1)
+    told = [
+        Arrival(Job("a", 0.0, "b", (plain,)), (1.0,)),
+        Arrival(Job("a", 0.0, "b", (plain, Group(Task(Resources(1, disk_micro=5)), 2))), (1.0, np.array([1.0, 2.0]))),
+        Arrival(Job("m", 0.0, "b", (plain,), mapreduce=MapReduce(4, 2, 8.0, 6.0)), (1.0,)),
+    ]
+
+    written = write_native(told, tmp_path / "jobs.csv")
+
+    assert written == Written(rows=5, averaged=0, jobs=3, containers=5, mapreduce=1, unasked=2, joined=1)
+    assert [note.split()[0] for note in written.notes()] == ["1", "2", "1"]
 
 
 def test_a_user_who_could_not_be_read_back_is_refused(tmp_path):
@@ -417,7 +450,7 @@ def test_phases_are_written_as_their_mean_and_counted(tmp_path):
 
     written = write_native([Arrival(job, (1.0,), (phases,)), Arrival(job, (1.0,))], tmp_path / "jobs.csv")
 
-    assert written == (2, 1)
+    assert (written.rows, written.averaged) == (2, 1)
     assert read(tmp_path / "jobs.csv")[0].behaviours[0] == steady(Demand(0.5, 5.0, 1e6))
 
 
@@ -454,7 +487,7 @@ def test_the_many_ways_to_write_csv_mean_the_same(trace_file, whole):
     arrivals = read(trace_file(whole), rejects)
 
     task = Task(Resources(500, 1024))
-    assert flat(arrivals) == [(f"j{n}", n, "batch", "", None, {(task, 10.5, None): 2}, (), "") for n in (1, 2)]
+    assert flat(arrivals) == [(f"j{n}", n, "batch", False, "", None, {(task, 10.5, None): 2}, (), "") for n in (1, 2)]
     assert rejects.read == 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from traces.formats.google2011.constraints import Demands
+from traces.formats.google2011.constraints import Given
 from traces.formats.google2011.rows import (
     EVICT,
     LOST,
@@ -26,11 +26,15 @@ _TASK_RANK = np.array([1, 3, 0, 0, 0, 0, 0, 2, 4], dtype=np.int8)
 _LAST_RANK = 5
 
 #: From one SUBMIT of a task to its end. Running lives are on a machine at time 0, the others are input.
-_LIFE = np.dtype(
+LIFE = np.dtype(
     [
         ("job", "i8"), ("index", "i4"), ("machine", "i8"), ("submit", "i8"), ("run_s", "f8"), ("cpu", "i8"),
         ("memory", "i8"), ("priority", "i2"), ("user", "i4"), ("running", "?"), ("again", "?"), ("apart", "?"),
-        ("demands", "i4"), ("start", "i8"), ("uses", "i4"),
+        ("demands", "i4"), ("start", "i8"),
+        # Whether what it used was measured, then a number that no other of its job has, else 0; and what that was.
+        ("uses", "i4"), ("use_cpu", "f8"), ("use_memory", "f8"), ("use_disk", "f8"),
+        # The time of the first of its submission, and whether that is not the first of its job.
+        ("first", "i8"), ("resubmission", "?"),
     ]
 )  # fmt: skip
 
@@ -61,10 +65,10 @@ def in_order(events: Rows, odd: Odd) -> Rows:
     return sorted_events
 
 
-def make_lives(events: Rows, demands: Demands, odd: Odd) -> Rows:
-    """Make lives of the events, which are in order of task and time."""
+def make_lives(events: Rows, demands: Given, odd: Odd) -> Rows:
+    """Make lives of the events of some whole jobs, which are in order of task and time."""
     if not events.size:
-        return np.empty(0, dtype=_LIFE)
+        return np.empty(0, dtype=LIFE)
     events = _without_updates_of_the_running(events, odd)
     # Only these change what a task is: waiting, running, or neither.
     rows = np.flatnonzero(events["event"] <= LOST)
@@ -89,7 +93,7 @@ def make_lives(events: Rows, demands: Demands, odd: Odd) -> Rows:
     ended = ~fresh[end]
     asked = np.where(scheduled, rows[start], rows[begin + 1] - 1)
 
-    lives = np.empty(begin.size, dtype=_LIFE)
+    lives = np.zeros(begin.size, dtype=LIFE)
     for name in ("job", "index", "machine", "priority", "user"):
         lives[name] = events[name][asked]
     lives["submit"] = time[begin]
@@ -100,7 +104,6 @@ def make_lives(events: Rows, demands: Demands, odd: Odd) -> Rows:
     lives["apart"] = np.isin(lives["job"], lives["job"][events["apart"][asked]])
     lives["demands"] = demands.at(lives["job"], lives["index"], events["time"][asked])
     lives["start"] = np.where(scheduled, time[start], NEVER)
-    lives["uses"] = 0
     lives["running"] = scheduled & (time[start] == 0)
     lives["again"] = ~(changes(lives["job"]) | changes(lives["index"]))
 

@@ -15,14 +15,11 @@ from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.errors import UserError
 from policies.requests import Operator
 from traces.hosts import TOO_MUCH
+from traces.reading.arrays import numpy_of
+from traces.reading.reference import Reference
 from traces.reading.rejects import Rejects
 from traces.reading.tables import Batch
 from traces.units import EXACT, MILLI
-
-#: The trace gives sizes as a share of the largest machine and keeps the real one secret. The ledger wants whole
-#: numbers, so the largest machine is written as this many cores and bytes: a millionth of its CPU is a millicore.
-REFERENCE_CORES = 1000
-REFERENCE_MEMORY_BYTES = 10**12
 
 SECOND_US = 1_000_000
 
@@ -68,8 +65,18 @@ USAGE_COLUMNS = (
     "sampled CPU usage",
 )
 
+#: Columns that are read as numbers at once.
+NUMBERS = (
+    *("time", "job ID", "task index", "machine ID", "missing info", "event type", "priority", "CPU request"),
+    *("memory request", "disk space request", "different-machines restriction", "CPUs", "Memory"),
+    *("comparison operator", "attribute deleted", "start time", "end time", "CPU rate", "canonical memory usage"),
+    "disk I/O time",
+)
+
 SUBMIT, SCHEDULE, EVICT, FAIL, FINISH, KILL, LOST, UPDATE_PENDING, UPDATE_RUNNING = range(9)
 ADD, REMOVE, UPDATE = range(3)
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
 #: Comparison operators by their numbers.
 OPERATORS = (Operator.EQUAL, Operator.NOT_EQUAL, Operator.LESS, Operator.GREATER)
@@ -92,7 +99,7 @@ MACHINE_EVENT = np.dtype([("time", "i8"), ("machine", "i8"), ("event", "i1"), ("
 CONSTRAINT = np.dtype(
     [("time", "i8"), ("job", "i8"), ("index", "i4"), ("operator", "i1"), ("name", "i4"), ("value", "i4")]
 )
-_USAGE = np.dtype(
+USAGE = np.dtype(
     [("start", "i8"), ("end", "i8"), ("job", "i8"), ("index", "i4"), ("cpu", "f8"), ("memory", "f8"), ("disk", "f8")]
 )
 ATTRIBUTE = np.dtype([("time", "i8"), ("machine", "i8"), ("name", "i4"), ("value", "i4")])
@@ -161,12 +168,13 @@ def _event(batch: Batch, types: int) -> Floats:
     return values
 
 
-def _amount(batch: Batch, name: str, reference: int) -> Floats:
-    """Give a share of the largest machine in whole units, `NONE` where it is empty, never nothing for something."""
+def _amount(batch: Batch, name: str, reference: float) -> Floats:
+    """Give a share of the reference machine in whole units, `NONE` where it is empty, never nothing for something."""
     values = batch.number(name, missing=_EMPTY)
     empty = values == _EMPTY
     _mark(batch, name, ~(empty | (values >= 0)), f"{name} must be 0 or more")
-    whole = values * reference
+    with np.errstate(over="ignore"):  # what is too large for a float is too large for a machine
+        whole = values * reference
     _mark(batch, name, whole >= TOO_MUCH, f"{name} is more than any machine has")
     return np.where(empty, NONE, np.where((whole > 0) & (whole < 1), 1, np.rint(whole)))
 
@@ -183,9 +191,9 @@ def _rows(columns: Mapping[str, NDArray[Any]], good: Ints, dtype: np.dtype[Any])
     return rows
 
 
-def task_rows(users: Words, batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
+def task_rows(reference: Reference, users: Words, batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
     """Make rows of lines of task_events."""
-    cores = REFERENCE_CORES * MILLI
+    names, user = _texts(batch, "user")
     columns = {
         "time": _time(batch),
         "job": _whole(batch, "job ID"),
@@ -193,9 +201,9 @@ def task_rows(users: Words, batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
         "machine": _whole(batch, "machine ID", optional=True),
         "event": _event(batch, UPDATE_RUNNING + 1),
         "priority": _whole(batch, "priority", 2**15),
-        "cpu": _amount(batch, "CPU request", cores),
-        "memory": _amount(batch, "memory request", REFERENCE_MEMORY_BYTES),
-        "user": _few_texts(batch, "user", users),
+        "cpu": _amount(batch, "CPU request", reference.cores * MILLI),
+        "memory": _amount(batch, "memory request", reference.memory_bytes),
+        "user": _numbered(names, user, users),
         "disk": _amount(batch, "disk space request", 1) > 0,
         "apart": _whole(batch, "different-machines restriction", 2, optional=True) > 0,
     }
@@ -205,31 +213,31 @@ def task_rows(users: Words, batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
     return _rows(columns, good, TASK_EVENT)
 
 
-def machine_rows(batch: Batch, rejects: Rejects, _: Odd) -> Rows:
+def machine_rows(reference: Reference, batch: Batch, rejects: Rejects, _: Odd) -> Rows:
     """Make rows of lines of machine_events."""
     columns = {
         "time": _time(batch),
         "machine": _whole(batch, "machine ID"),
         "event": _event(batch, UPDATE + 1),
-        "cpu": _amount(batch, "CPUs", REFERENCE_CORES * MILLI),
-        "memory": _amount(batch, "Memory", REFERENCE_MEMORY_BYTES),
+        "cpu": _amount(batch, "CPUs", reference.cores * MILLI),
+        "memory": _amount(batch, "Memory", reference.memory_bytes),
     }
     return _rows(columns, batch.reject(rejects), MACHINE_EVENT)
 
 
-def usage_rows(batch: Batch, rejects: Rejects) -> Rows:
+def usage_rows(reference: Reference, batch: Batch, rejects: Rejects, _: Odd) -> Rows:
     """Make rows of lines of task_usage; what is empty is NaN."""
     columns = {
         "start": _whole(batch, "start time"),
         "end": _whole(batch, "end time"),
         "job": _whole(batch, "job ID"),
         "index": _whole(batch, "task index", 2**31),
-        "cpu": _rate(batch, "CPU rate", TOO_MUCH / (REFERENCE_CORES * MILLI)),
-        "memory": _rate(batch, "canonical memory usage", TOO_MUCH / REFERENCE_MEMORY_BYTES),
+        "cpu": _rate(batch, "CPU rate", TOO_MUCH / (reference.cores * MILLI)),
+        "memory": _rate(batch, "canonical memory usage", TOO_MUCH / reference.memory_bytes),
         "disk": _rate(batch, "disk I/O time", TOO_MUCH),
     }
     _mark(batch, "end time", ~(columns["end"] > columns["start"]), "end time must be later than start time")
-    return _rows(columns, batch.reject(rejects), _USAGE)
+    return _rows(columns, batch.reject(rejects), USAGE)
 
 
 def _rate(batch: Batch, name: str, below: float) -> Floats:
@@ -239,55 +247,61 @@ def _rate(batch: Batch, name: str, below: float) -> Floats:
     return np.where(empty, np.nan, values)
 
 
-def _few_texts(batch: Batch, name: str, words: Words) -> Ints:
-    """Give a column in which the same texts stand again and again as their numbers."""
-    column = batch.columns[name].dictionary_encode("encode")
-    numbers = _numbered([text or "" for text in column.dictionary.to_pylist()], words)
-    return numbers[column.indices.to_numpy(zero_copy_only=False)]
+def _texts(batch: Batch, name: str) -> tuple[list[str], Ints]:
+    """Give the different texts of a column in order of appearance, and for each row the place of its own in them."""
+    column = batch.column(name).dictionary_encode("encode")
+    return [text or "" for text in column.dictionary.to_pylist()], numpy_of(column.indices).astype(np.int64)
 
 
-def constraint_rows(words: Words, batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
+def _which(texts: list[str], is_so: Callable[[str], object]) -> Bools:
+    return np.array([bool(is_so(text)) for text in texts], dtype=bool)
+
+
+def constraint_rows(words: Words, batch: Batch, rejects: Rejects, _: Odd) -> Rows:
     """Make rows of lines of task_constraints."""
-    names, values = batch.text("attribute name"), batch.text("attribute value")
+    (names, name), (values, value) = _texts(batch, "attribute name"), _texts(batch, "attribute value")
     operator = batch.number("comparison operator", missing=_EMPTY)
     known = np.isin(operator, np.arange(len(OPERATORS)))
     _mark(batch, "comparison operator", ~known, "unknown comparison operator")
-    batch.mark(np.array([not name for name in names], dtype=bool), "attribute name is empty", names)
-    orders = np.flatnonzero(known & (operator >= OPERATORS.index(Operator.LESS)))
-    no_number = np.zeros(len(batch), dtype=bool)
-    no_number[orders] = [not re.fullmatch(r"-?[0-9]+", values[row]) for row in orders]
-    batch.mark(no_number, "a constraint with < or > compares with a whole number", values)
+    _mark(batch, "attribute name", ~_which(names, len)[name], "attribute name is empty")
+    orders = known & (operator >= OPERATORS.index(Operator.LESS))
+    no_number = orders & ~_which(values, _WHOLE_NUMBER.fullmatch)[value]
+    _mark(batch, "attribute value", no_number, "a constraint with < or > compares with a whole number")
     columns = {
         "time": _time(batch),
         "job": _whole(batch, "job ID"),
         "index": _whole(batch, "task index", 2**31),
         "operator": operator,
-        "name": _numbered(names, words),
-        "value": _numbered(values, words),
+        "name": _numbered(names, name, words),
+        "value": _numbered(values, value, words),
     }
     return _rows(columns, batch.reject(rejects), CONSTRAINT)
 
 
 def attribute_rows(words: Words, wanted: set[str], batch: Batch, rejects: Rejects, odd: Odd) -> Rows:
     """Make rows of those lines of machine_attributes that are about attributes that are `wanted`."""
-    names, deleted = batch.text("attribute name"), _whole(batch, "attribute deleted", 2)
-    batch.mark(np.array([not name for name in names], dtype=bool), "attribute name is empty", names)
-    time, machine, values = _time(batch), _whole(batch, "machine ID"), batch.text("attribute value")
+    (names, name), (values, value) = _texts(batch, "attribute name"), _texts(batch, "attribute value")
+    deleted = _whole(batch, "attribute deleted", 2)
+    _mark(batch, "attribute name", ~_which(names, len)[name], "attribute name is empty")
+    time, machine = _time(batch), _whole(batch, "machine ID")
     good = batch.reject(rejects)
-    named = np.array([names[row] in wanted for row in good.tolist()], dtype=bool)
+    named = _which(names, wanted.__contains__)[name[good]]
     odd["lines of machine_attributes about what no constraint names, left out"] += int((~named).sum())
     good = good[named]
     rows = np.empty(good.size, dtype=ATTRIBUTE)
     rows["time"], rows["machine"] = time[good], machine[good]
-    rows["name"] = _numbered([names[row] for row in good.tolist()], words)
-    rows["value"] = _numbered([values[row] for row in good.tolist()], words)
+    rows["name"] = _numbered(names, name[good], words)
+    rows["value"] = _numbered(values, value[good], words)
     rows["value"][deleted[good] == 1] = NONE
     return rows
 
 
-def _numbered(texts: list[str], words: Words) -> Ints:
-    """Give the number of each text, a new one for what was not there before."""
-    return np.array([words.setdefault(text, len(words)) for text in texts], dtype=np.int64)
+def _numbered(texts: list[str], places: Ints, words: Words) -> Ints:
+    """Give the number of each text that is at one of the places, a new one for what was not there before."""
+    numbers = np.full(len(texts), NONE, dtype=np.int64)
+    for place in np.unique(places).tolist():
+        numbers[place] = words.setdefault(texts[place], len(words))
+    return numbers[places]
 
 
 def changes(column: NDArray[Any]) -> Bools:

@@ -7,7 +7,8 @@ import numpy as np
 from policies.requests import Demand
 from policies.sharing import DISKS, device_time
 from policies.sharing.disk import PAGE_BYTES
-from traces.formats.google2011.rows import REFERENCE_CORES, REFERENCE_MEMORY_BYTES, SECOND_US, Floats, Ints, Odd, Rows
+from traces.formats.google2011.rows import SECOND_US, Ints, Odd, Rows
+from traces.reading.reference import Reference
 from traces.trace import Behaviour, steady
 from traces.units import MILLI
 
@@ -15,7 +16,7 @@ from traces.units import MILLI
 #: Random, so that it makes no difference to a head who else reads, as the measured time had it in already.
 FULL_DISK_BPS = float(1.0 / device_time(1.0, 0.0, PAGE_BYTES, 1.0, DISKS["HDD"]))
 
-CPU, MEMORY, DISK = range(3)
+OF_NOBODY = "lines of task_usage about tasks that did not run then, ignored"
 
 
 class Usage:
@@ -25,9 +26,12 @@ class Usage:
     ----------
     lives : ndarray of shape (n,)
         From one SUBMIT of a task to its end.
+    reference : Reference
+        The machine that measured amounts are shares of.
     """
 
-    def __init__(self, lives: Rows) -> None:
+    def __init__(self, lives: Rows, reference: Reference) -> None:
+        self._reference = reference
         self._order = np.lexsort((lives["start"], lives["index"], lives["job"]))
         self._need = lives[["cpu", "memory"]]
         sorted_lives = lives[self._order]
@@ -40,7 +44,7 @@ class Usage:
     def add(self, windows: Rows, odd: Odd) -> None:
         """Take some windows."""
         if not self._start.size:
-            odd["lines of task_usage about tasks that did not run then, ignored"] += windows.size
+            odd[OF_NOBODY] += windows.size
             return
         place = np.searchsorted(self._jobs, windows["job"])
         known = np.append(self._jobs, -1)[place] == windows["job"]
@@ -52,7 +56,7 @@ class Usage:
         found = life >= first
         began, ended = np.maximum(self._start[life], windows["start"]), np.minimum(self._end[life], windows["end"])
         found &= ended > began
-        odd["lines of task_usage about tasks that did not run then, ignored"] += int((~found).sum())
+        odd[OF_NOBODY] += int((~found).sum())
         seconds = (ended - began)[found] / SECOND_US
         for axis, name in enumerate(("cpu", "memory", "disk")):
             values = windows[name][found]
@@ -63,26 +67,30 @@ class Usage:
             np.isnan(windows["disk"][found]).sum()
         )
 
-    def behaviours(self, odd: Odd) -> tuple[list[Behaviour], Ints]:
-        """Give what was measured, first of all None; and which of these each life does, shape (n,)."""
+    def write(self, lives: Rows, odd: Odd) -> None:
+        """Write what was measured of the lives into them."""
         measured = np.flatnonzero(self._seconds.any(axis=0))
-        lives = self._order[measured]
+        of = self._order[measured]
         means = np.divide(self._sums, self._seconds, out=np.full_like(self._sums, np.nan), where=self._seconds > 0)
         cpu, memory, disk = means[:, measured]
         # What was not measured is as asked for, or nothing.
-        cpu = np.where(np.isnan(cpu), self._need["cpu"][lives] / MILLI, cpu * REFERENCE_CORES)
-        memory = np.where(np.isnan(memory), self._need["memory"][lives], memory * REFERENCE_MEMORY_BYTES)
-        read_bps = np.nan_to_num(disk) * FULL_DISK_BPS
-        number = np.zeros(self._order.size, dtype=np.int64)
-        number[lives] = np.arange(1, lives.size + 1)
-        odd["containers that use what was measured of them"] += lives.size
-        odd["containers of which nothing was measured, they use what they ask for"] += number.size - lives.size
-        columns: list[Floats] = [cpu, memory, read_bps]
-        uses: list[Behaviour] = [
-            steady(Demand(*use, io_size_bytes=PAGE_BYTES, random_io=1.0))  # type: ignore[misc]  # three numbers
-            for use in zip(*(column.tolist() for column in columns), strict=True)
-        ]
-        return [None, *uses], number
+        lives["use_cpu"][of] = np.where(np.isnan(cpu), self._need["cpu"][of] / MILLI, cpu * self._reference.cores)
+        lives["use_memory"][of] = np.where(
+            np.isnan(memory), self._need["memory"][of], memory * self._reference.memory_bytes
+        )
+        lives["use_disk"][of] = np.nan_to_num(disk) * FULL_DISK_BPS
+        lives["uses"][of] = np.arange(1, of.size + 1)
+        odd["containers that use what was measured of them"] += of.size
+        odd["containers of which nothing was measured, they use what they ask for"] += lives.size - of.size
+
+
+def behaviours(lives: Rows) -> list[Behaviour]:
+    """Give what each life uses, as `Usage` has written it into them; None where nothing was measured."""
+    columns = (lives[name].tolist() for name in ("uses", "use_cpu", "use_memory", "use_disk"))
+    return [
+        steady(Demand(cpu, memory, read_bps, io_size_bytes=PAGE_BYTES, random_io=1.0)) if measured else None
+        for measured, cpu, memory, read_bps in zip(*columns, strict=True)
+    ]
 
 
 def _task_key(job: Ints, index: Ints) -> Ints:

@@ -2,7 +2,7 @@
 
 from traces.formats.native.columns import COLUMNS, DEMAND, LATER, MODELLED, REQUIRED
 from traces.formats.native.reader import Native, looks_like
-from traces.formats.native.writer import SUFFIXES, Written, write_native
+from traces.formats.native.writer import SUFFIXES, NativeWriter, Written, write_native
 
 READER = Native
 
@@ -15,6 +15,7 @@ __all__ = [
     "REQUIRED",
     "SUFFIXES",
     "Native",
+    "NativeWriter",
     "Written",
     "looks_like",
     "write_native",

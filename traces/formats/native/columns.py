@@ -8,10 +8,11 @@ DEMAND = (
     "cpu_demand", "memory_demand_bytes", "disk_read_bps", "disk_write_bps", "io_size_bytes", "random_io", "net_bps"
 )  # fmt: skip
 MODELLED = (
-    "gpus", "priority", "constraints", "apart", "user", "runtime_estimate_s", *DEMAND, "after", "workflow"
+    "gpus", "priority", "constraints", "apart", "again", "user", "runtime_estimate_s", *DEMAND, "after", "workflow"
 )  # fmt: skip
 NUMBERS = (
-    "submit_s", "tasks", "duration_s", "cpus", "memory_bytes", "gpus", "priority", "apart", "runtime_estimate_s",
+    "submit_s", "tasks", "duration_s", "cpus", "memory_bytes", "gpus", "priority", "apart", "again",
+    "runtime_estimate_s",
     *DEMAND,
 )  # fmt: skip
 #: Columns of the format that the tank does not model yet; they may be there and are named in a note.

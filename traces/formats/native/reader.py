@@ -39,9 +39,9 @@ _TOO_LATE = "submitted before rows that stand too far above it"
 class Native(Trace):
     """The native format.
 
-    Rows of one job that follow one another with the same submission time, workload class and user are unlike
-    containers of that job. Rows stand in order of submission, or nearly: what comes late by no more than `WINDOW_ROWS`
-    rows is put where it belongs.
+    Rows of one job that follow one another with the same submission time, workload class, user and mark of a
+    resubmission (``again``) are unlike containers of that job. Rows stand in order of submission, or nearly: what comes
+    late by no more than `WINDOW_ROWS` rows is put where it belongs.
     """
 
     format: ClassVar[str] = "native"
@@ -104,6 +104,8 @@ class Native(Trace):
         batch.mark(~_whole(memory), "memory_bytes must be a whole number", memory)
         batch.mark(~(_whole(priority) & (np.abs(priority) < 2**31)), "priority must be a whole number", priority)
         batch.mark(~((apart == 0) | (apart == 1)), "apart must be 0 or 1", apart)
+        again = batch.number("again", missing=0.0)
+        batch.mark(~((again == 0) | (again == 1)), "again must be 0 or 1", again)
         not_given = estimate_s == _EMPTY
         batch.mark(~(not_given | (estimate_s >= 0)), "runtime_estimate_s must be 0 or more, or empty", estimate_s)
         batch.require("job", "workload")
@@ -122,7 +124,8 @@ class Native(Trace):
         rows = jobs.block(
             len(batch), submit_s=submit_s, tasks=_int(tasks), duration_s=duration_s, cpu_milli=_int(thousandths(cpus)),
             memory_bytes=_int(memory), gpu_milli=_int(thousandths(gpus)), priority=_int(priority), apart=apart == 1,
-            estimate_s=np.where(not_given, np.nan, estimate_s), constraints=constraints, **texts, **uses,
+            again=again == 1, estimate_s=np.where(not_given, np.nan, estimate_s), constraints=constraints,
+            **texts, **uses,
         )  # fmt: skip
         return rows if good.size == len(batch) else rows.take(arrow_of(good)), float(top[-1])
 

@@ -1,0 +1,98 @@
+"""A temporary data base, for data sets of which several tables must be joined and none need fit in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from policies.errors import UserError
+from traces.reading.ordered import AT_ONCE
+
+if TYPE_CHECKING:
+    import duckdb
+
+#: Memory that joins may have; what it does not hold is written to the folder for temporary files.
+MEMORY_LIMIT = "1GB"
+
+
+class Database:
+    """Tables on disk that SQL can be asked of; made by `temporary_database`.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        What holds them.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def add(self, name: str, schema: pa.Schema, blocks: Iterable[pa.RecordBatch], columns: str = "*") -> None:
+        """Make a table of all rows of some blocks, be there any or not.
+
+        Parameters
+        ----------
+        name : str
+            What it is called.
+        schema : pyarrow.Schema
+            The columns of the blocks.
+        blocks : iterable of pyarrow.RecordBatch
+            Its rows.
+        columns : str
+            What is kept of them, in SQL.
+        """
+        kept = f"SELECT {columns} FROM coming"
+        self._insert(f'CREATE TABLE "{name}" AS {kept}', pa.Table.from_batches([], schema))
+        for block in blocks:
+            self._insert(f'INSERT INTO "{name}" {kept}', pa.Table.from_batches([block], schema))
+
+    def _insert(self, statement: str, coming: pa.Table) -> None:
+        self._connection.register("coming", coming)
+        self._connection.execute(statement)
+        self._connection.unregister("coming")
+
+    def run(self, statement: str) -> None:
+        """Run a statement, of which nothing is wanted back."""
+        self._connection.execute(statement)
+
+    def value(self, query: str) -> Any:
+        """Give the one value that a query has."""
+        [(value,)] = self._connection.execute(query).fetchall()
+        return value
+
+    def blocks(self, query: str) -> Iterator[pa.RecordBatch]:
+        """Give the rows of a query, some at a time."""
+        yield from self._connection.sql(query).to_arrow_reader(AT_ONCE)
+
+
+@contextmanager
+def temporary_database() -> Iterator[Database]:
+    """Open a data base in a folder for temporary files, which is deleted in the end.
+
+    Raises
+    ------
+    UserError
+        If that folder has no room for it.
+
+    Notes
+    -----
+    Its memory is bounded by `MEMORY_LIMIT`; one thread, so that equal queries give equal rows. Rows of a table have no
+    order but what a query gives them.
+    """
+    import duckdb  # only where it is used: it costs a start-up
+
+    with TemporaryDirectory(prefix="towtank-") as folder:
+        settings = {
+            "memory_limit": MEMORY_LIMIT, "temp_directory": folder, "threads": 1, "preserve_insertion_order": False,
+        }  # fmt: skip
+        try:
+            with duckdb.connect(str(Path(folder, "tables")), config=settings) as connection:  # type: ignore[arg-type]
+                connection.execute("SET enable_progress_bar = false")
+                yield Database(connection)
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise UserError(f"{folder}: cannot join the tables there: {str(error).splitlines()[0]}") from None
