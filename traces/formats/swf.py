@@ -171,12 +171,9 @@ class Swf(Trace):
 
     def _checked(self, batch: Batch, latest: float) -> tuple[pa.RecordBatch, float]:
         """Give the jobs that can be used, and the latest time of submission up to here."""
-        # Not one of the fields may be empty: there are blanks between them.
         columns = {name: batch.number(name) for name in NUMBERS}
         number, submit_s, status = columns["job number"], columns["submit time"], columns["status"]
         partial = np.isin(status, PARTIAL)
-        for name in FIELDS:
-            batch.require(name)
         for name, values in columns.items():
             known = (values >= 0) & (values < EXACT)
             batch.mark(~(known | (values == UNKNOWN)), f"{name} must be 0 or more, or -1 for unknown", values)
