@@ -14,7 +14,7 @@ import pyarrow as pa
 from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.errors import UserError
 from traces.reading import sniff
-from traces.reading.arrays import arrow_of
+from traces.reading.arrays import arrow_of, numpy_of
 from traces.reading.json_lines import JsonLines, flat
 from traces.reading.rejects import Rejects
 from traces.reading.tables import (
@@ -213,7 +213,7 @@ def numbers_of(batch: Batch, name: str, words: dict[str, int]) -> IntArray:
     """Give a column of texts, in which the same ones stand again and again, as their numbers in `words`."""
     column = batch.column(name).dictionary_encode("encode")
     numbers = np.array([words.setdefault(text or "", len(words)) for text in column.dictionary.to_pylist()], np.int64)
-    found: IntArray = numbers[np.asarray(column.indices.to_numpy(zero_copy_only=False), dtype=np.int64)]
+    found: IntArray = numbers[numpy_of(column.indices)]
     return found
 
 
