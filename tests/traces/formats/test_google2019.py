@@ -330,6 +330,14 @@ def test_what_is_measured_is_read_if_it_is_asked_for_and_each_life_has_its_own_m
     assert all(not a.behaviours for a in cell(*events, **tables).arrivals())
 
 
+@pytest.mark.parametrize("amount", [1e308, -1, "NaN"])
+def test_what_cannot_have_been_measured_is_a_bad_row(cell, amount):
+    tables = {"instance_usage": [usage(600 * S, 900 * S, 5, 0, 0.1, amount)]}
+    trace = cell(event(601 * S, SUBMIT, 5), rejects=Rejects(OnBadRow.SKIP), options=ReadOptions(usage=True), **tables)
+
+    assert len(jobs(trace)) == trace.rejects.rejected == 1
+
+
 def test_a_trace_in_which_nothing_lives_is_empty_whatever_was_measured(cell):
     tables = {"instance_usage": [usage(600 * S, 900 * S, 5, 0, 0.1, 0.2)]}
     trace = cell(event(601 * S, FINISH, 5), options=ReadOptions(usage=True), **tables)
@@ -497,6 +505,22 @@ def test_a_line_that_cannot_be_is_an_error_with_its_number_or_is_put_aside(cell,
     trace = cell(*events, rejects=Rejects(OnBadRow.SKIP))
     assert [name for name, *_ in jobs(trace)] == ["5", "7"]
     assert (trace.rejects.read, trace.rejects.accepted, trace.rejects.rejected) == (3, 2, 1)
+
+
+def test_a_damaged_file_is_told_in_one_line(tmp_path):
+    path = tmp_path / "instance_events.parquet"
+    as_parquet(specimen.TABLES["instance_events"], path)
+    whole = path.read_bytes()
+    said = []
+    for place in range(8, len(whole), 97):
+        path.write_bytes(whole[:place] + b"\xe5" * 8 + whole[place + 8 :])
+        try:
+            list(Google2019(tmp_path, Rejects()).arrivals())
+        except UserError as error:
+            said.append(str(error))
+
+    assert said
+    assert not any("\n" in one for one in said)
 
 
 def test_other_folders_and_files_are_not_taken_for_it(tmp_path):

@@ -193,8 +193,9 @@ def share(batch: Batch, name: str, below: float) -> FloatArray:
     """Give a measured share as it is, NaN where it is empty."""
     values = batch.number(name, missing=_EMPTY)
     empty = values == _EMPTY
-    mark(batch, name, ~(empty | ((values >= 0) & (values < below))), f"{name} must be 0 or more, and possible")
-    return np.where(empty, np.nan, values)
+    bad = ~(empty | ((values >= 0) & (values < below)))
+    mark(batch, name, bad, f"{name} must be 0 or more, and possible")
+    return np.where(empty | bad, np.nan, values)
 
 
 def mark(batch: Batch, name: str, bad: BoolArray, reason: str) -> None:
