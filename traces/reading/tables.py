@@ -417,7 +417,10 @@ def one_line_errors(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise UserError(f"{path}: is a folder, not a file") from None
+    except UnicodeDecodeError:  # in the names of columns
+        raise UserError(f"{path}: damaged, what should be text is not UTF-8") from None
     except pa.ArrowInvalid as error:
         raise UserError(f"{path}: {str(error).splitlines()[0]}") from None
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror or f'damaged or cut off ({error})'}") from None
+        said = " ".join(str(error).split())  # which may be of several lines
+        raise UserError(f"{path}: {error.strerror or f'damaged or cut off ({said})'}") from None

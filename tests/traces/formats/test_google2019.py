@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import json
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from policies.requests import Constraint, Operator, Resources
 from traces.formats import open_trace
 from traces.formats.google2019 import Google2019
 from traces.formats.google2019.constraints import _constraint
-from traces.reading import ordered
+from traces.reading import ordered, tables
 from traces.reading.options import ReadOptions
 from traces.reading.reference import Reference
 from traces.reading.rejects import OnBadRow, Rejects
@@ -329,6 +330,14 @@ def test_what_is_measured_is_read_if_it_is_asked_for_and_each_life_has_its_own_m
     assert all(not a.behaviours for a in cell(*events, **tables).arrivals())
 
 
+@pytest.mark.parametrize("amount", [1e308, -1, "NaN"])
+def test_what_cannot_have_been_measured_is_a_bad_row(cell, amount):
+    tables = {"instance_usage": [usage(600 * S, 900 * S, 5, 0, 0.1, amount)]}
+    trace = cell(event(601 * S, SUBMIT, 5), rejects=Rejects(OnBadRow.SKIP), options=ReadOptions(usage=True), **tables)
+
+    assert len(jobs(trace)) == trace.rejects.rejected == 1
+
+
 def test_a_trace_in_which_nothing_lives_is_empty_whatever_was_measured(cell):
     tables = {"instance_usage": [usage(600 * S, 900 * S, 5, 0, 0.1, 0.2)]}
     trace = cell(event(601 * S, FINISH, 5), options=ReadOptions(usage=True), **tables)
@@ -498,6 +507,22 @@ def test_a_line_that_cannot_be_is_an_error_with_its_number_or_is_put_aside(cell,
     assert (trace.rejects.read, trace.rejects.accepted, trace.rejects.rejected) == (3, 2, 1)
 
 
+def test_a_damaged_file_is_told_in_one_line(tmp_path):
+    path = tmp_path / "instance_events.parquet"
+    as_parquet(specimen.TABLES["instance_events"], path)
+    whole = path.read_bytes()
+    said = []
+    for place in range(8, len(whole), 97):
+        path.write_bytes(whole[:place] + b"\xe5" * 8 + whole[place + 8 :])
+        try:
+            list(Google2019(tmp_path, Rejects()).arrivals())
+        except UserError as error:
+            said.append(str(error))
+
+    assert said
+    assert not any("\n" in one for one in said)
+
+
 def test_other_folders_and_files_are_not_taken_for_it(tmp_path):
     from traces.formats.google2019 import looks_like
 
@@ -576,6 +601,42 @@ def test_a_run_replays_all_that_was_submitted(tmp_path):
     metrics = json.loads(done.stdout)["runs"][0]["metrics"]
     # Of collections 20 and 30 all were submitted while the trace ran; 10 runs already, 40 is inside of an alloc.
     assert (metrics["jobs_submitted"], metrics["tasks_submitted"]) == (2, 4)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_trace_is_the_same_however_little_of_it_is_held(tmp_path, monkeypatch, rows):
+    folder, everything = specimen.write(tmp_path), ReadOptions(usage=True)
+    expected = contents(Google2019(folder, Rejects(), everything))
+    monkeypatch.setattr(ordered, "IN_MEMORY", 0)
+    monkeypatch.setattr(ordered, "AT_ONCE", rows)
+
+    assert contents(Google2019(folder, Rejects(), everything)) == expected
+
+
+@pytest.mark.slow
+def test_no_more_is_held_of_a_longer_trace(tmp_path, monkeypatch):
+    monkeypatch.setattr(ordered, "IN_MEMORY", 100)
+    monkeypatch.setattr(ordered, "AT_ONCE", 200)
+    monkeypatch.setattr(tables, "BLOCK_BYTES", 2**15)
+    peaks = []
+    for length in (600, 600, 3000):  # the first time something is imported
+        events = [
+            event((600 + at + step) * S, kind, 100 + at)
+            for at in range(length) for step, kind in enumerate((SUBMIT, SCHEDULE, FINISH))
+        ]  # fmt: skip
+        folder = tmp_path / f"{len(peaks)}"
+        folder.mkdir()
+        (folder / "instance_events.json").write_text(specimen.lines(events))
+        said = specimen.lines(collection(600 * S, SUBMIT, 100 + at) for at in range(length))
+        (folder / "collection_events.json").write_text(said)
+        del events, said
+        tracemalloc.start()
+        count = sum(1 for _ in Google2019(folder, Rejects()).arrivals())
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert count == length
+
+    assert peaks[2] < 1.2 * peaks[1]
 
 
 # --- the real machines

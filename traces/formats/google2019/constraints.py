@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from policies.arrays import IntArray
 from policies.requests import Constraint, Operator
+from traces.reading.arrays import numpy_of
 from traces.reading.tables import Batch
 
 EQUAL, NOT_EQUAL, LESS, GREATER, LESS_OR_EQUAL, GREATER_OR_EQUAL, PRESENT, NOT_PRESENT = map(str, range(8))
@@ -46,7 +47,7 @@ class Demands:
         if not batch.filled("constraint"):
             return found
         column = _as_lists(batch)
-        lengths = np.array([0 if n is None else n for n in column.value_lengths().to_pylist()], dtype=np.int64)
+        lengths = numpy_of(column.value_lengths().fill_null(0)).astype(np.int64)
         items = column.flatten()
         parts = dict(zip([field.name for field in items.type], items.flatten(), strict=True))
         texts = [

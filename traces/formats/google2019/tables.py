@@ -14,7 +14,7 @@ import pyarrow as pa
 from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.errors import UserError
 from traces.reading import sniff
-from traces.reading.arrays import arrow_of
+from traces.reading.arrays import arrow_of, numpy_of
 from traces.reading.json_lines import JsonLines, flat
 from traces.reading.rejects import Rejects
 from traces.reading.tables import (
@@ -193,8 +193,9 @@ def share(batch: Batch, name: str, below: float) -> FloatArray:
     """Give a measured share as it is, NaN where it is empty."""
     values = batch.number(name, missing=_EMPTY)
     empty = values == _EMPTY
-    mark(batch, name, ~(empty | ((values >= 0) & (values < below))), f"{name} must be 0 or more, and possible")
-    return np.where(empty, np.nan, values)
+    bad = ~(empty | ((values >= 0) & (values < below)))
+    mark(batch, name, bad, f"{name} must be 0 or more, and possible")
+    return np.where(empty | bad, np.nan, values)
 
 
 def mark(batch: Batch, name: str, bad: BoolArray, reason: str) -> None:
@@ -213,7 +214,7 @@ def numbers_of(batch: Batch, name: str, words: dict[str, int]) -> IntArray:
     """Give a column of texts, in which the same ones stand again and again, as their numbers in `words`."""
     column = batch.column(name).dictionary_encode("encode")
     numbers = np.array([words.setdefault(text or "", len(words)) for text in column.dictionary.to_pylist()], np.int64)
-    found: IntArray = numbers[np.asarray(column.indices.to_numpy(zero_copy_only=False), dtype=np.int64)]
+    found: IntArray = numbers[numpy_of(column.indices)]
     return found
 
 
