@@ -60,15 +60,15 @@ A workload is described by a `WorkloadSpec`, in Python or in a TOML file::
 
 The laws are those of `LAWS`. Every quantity is drawn once a job, the containers of a job being alike, and independently
 of the others, but for those that `correlations` tie (`ClassSpec`). A number of tasks is rounded up to a whole one, at
-least 1, so that a continuous law gains about a half. `arrivals` is a doubly stochastic Poisson process (`ArrivalsSpec`).
+least 1, so that a continuous law gains about a half. `arrivals` is a doubly stochastic Poisson process: `ArrivalsSpec`.
 
 Every quantity of every class has its own random stream, named after both. Changing one law leaves the numbers of all
 others as they were, and adding a class leaves the other classes as they were.
 
 ``notes = ["…"]`` at the top says where numbers are from, to whoever uses the workload. A workload can be scaled, in
 Python (`WorkloadSpec.scaled`) and behind its name (``generated:my.toml:batch-rate=2,scale=0.1``, `open_generated`).
-`traces.fit` makes such
-a description of a trace, and `write_spec` a file of a description. Without a file there are `DEFAULT` and the `CLUSTERS` of the Omega study, which last 29 days: give ``--until``.
+`traces.fit` makes such a description of a trace, and `write_spec` a file of a description. Without a file there are
+`DEFAULT` and the `CLUSTERS` of the Omega study, which last 29 days: give ``--until``.
 """
 
 from traces.generate.coming import ArrivalsSpec, Burst

@@ -110,8 +110,9 @@ class ArrivalsSpec:
         gaps = streams["interarrival_s"]
         targets = np.cumsum(gaps.exponential(1.0, block))
         first, before, latest = 0, 0.0, 0.0
-        while first * shortest_s < span_s:
-            numbers = np.arange(first, first + STRETCHES)
+        until = math.ceil(span_s / shortest_s)
+        while first < until:
+            numbers = np.arange(first, min(first + STRETCHES, until))
             rate = rates[numbers // in_slot % rates.size]
             for one in factors:
                 rate = rate * one.of(numbers)
@@ -130,7 +131,7 @@ class ArrivalsSpec:
                 targets = targets[here.size :]
                 if not targets.size:
                     targets = np.cumsum(np.concatenate(([last], gaps.exponential(1.0, block))))[1:]
-            first, before = first + STRETCHES, float(edges[-1])
+            first, before = first + numbers.size, float(edges[-1])
 
 
 def streams_of(arrivals: ArrivalsSpec, seed: int, *purpose: str) -> dict[str, np.random.Generator]:
