@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from policies.arrays import FloatArray
-from traces.fit.sampling import LADDER, Counts, sums
+from traces.fit.sampling import LADDER, Counts, summed, sums
 from traces.generate.coming import HOUR_S, ArrivalsSpec, Burst
 
 DAY_S = 86400.0
@@ -29,6 +29,9 @@ UNITS = 20
 
 #: A pattern is one where rates differ by more than chance would make them in so many cases.
 BY_CHANCE = 0.01
+
+#: A level of bursts is kept if the logarithm of its ratio is so many times its standard error, as by Akaike's criterion.
+WORTH = sqrt(2)
 
 
 class Interval(NamedTuple):
@@ -77,7 +80,7 @@ def fit_arrivals(counts: Counts, begin_s: float, end_s: float, steps: list[float
     *The pattern* has the mean rate of every hour of the day where there are two days or more, and of every hour of the
     week where there are four weeks or more; of longer slots where jobs are rare. Of less than two days it is what was
     in each of up to `SLOTS` slots, repeated only if the workload is made longer. Where rates do not differ by more than
-    chance there is a single one.
+    chance there is a single one, and slower bursts are looked for.
 
     *Bursts* are fitted by second moments. Let :math:`b_1 < b_2 < \ldots` be the lengths of `LADDER` within a slot, and
     :math:`P_k` the number of ordered pairs of jobs in one bin of length :math:`b_k` but not in one of
@@ -87,29 +90,34 @@ def fit_arrivals(counts: Counts, begin_s: float, end_s: float, steps: list[float
 
     with :math:`b_0 = 0`, because two such jobs have the factors of level k and above in common. So :math:`1 + v_k` is
     the ratio of two neighbouring levels' pairs for each unit of length. Above the last level stand pairs of one slot of
-    the pattern on different days or, where it does not repeat, of different bins within a unit. No rate has to be
+    the pattern on different days or, where it does not repeat, of different bins within a unit; with a
+    single slot they are of different units. No rate has to be
     known for that, which would bias it where there are few days. (Factorial moments of point processes: Daley and
     Vere-Jones, "An Introduction to the Theory of Point Processes" I, section 5.4.)
 
     The interval of a variance is the jackknife's of the logarithm of that ratio over slots of the pattern (units, where
-    it does not repeat) with Student's t; a level whose interval holds 0 is left out. The interval of a rate is
+    it does not repeat) with Student's t; a level that is not worth it (`WORTH`) is left out. The interval of a rate is
     normal, with the variance of counts that the fitted bursts make. All are approximate: with a handful of days, or
     very strong bursts, they hold the truth less often than they say.
     """
     step_s = steps[0] if steps else 0.0
     span_s = end_s - begin_s
     jobs = float(counts.at(counts.width_s)[1].sum())
-    layout = _layout(jobs, span_s, max(step_s, counts.width_s), step_s)
+    finest_s = max(step_s, counts.width_s)
+    fine = [length for length in LADDER if finest_s <= length <= DAY_S and not (step_s and length % step_s)]
+    layout = _pattern(jobs, span_s, finest_s, fine) or _flat(span_s, fine)
     rates, exposed_s = _rates(counts, layout, begin_s, span_s)
-    variances, excess = _bursts(counts, layout, begin_s, span_s)
+    variances, kept, excess = _bursts(counts, layout, begin_s, span_s)
     if layout.slots > 1 and not _differ(rates, exposed_s, layout.unit_s, excess):
-        rates, exposed_s = np.array([jobs / span_s]), np.array([span_s])
+        layout = _flat(span_s, fine)
+        rates, exposed_s = _rates(counts, layout, begin_s, span_s)
+        variances, kept, excess = _bursts(counts, layout, begin_s, span_s)
     intervals = tuple(
         _sure(rate, seconds / layout.unit_s, layout.unit_s, excess)
         for rate, seconds in zip(rates.tolist(), exposed_s.tolist(), strict=True)
     )
     bursts = tuple(
-        Burst(every_s, _rounded(interval.value)) for every_s, interval in variances.items() if interval.low > 0
+        Burst(every_s, _rounded(interval.value)) for every_s, interval in variances.items() if every_s in kept
     )
     spec = ArrivalsSpec(tuple(_rounded(one.value) for one in intervals), layout.slot_s, bursts, step_s)
     return Coming(spec, intervals, variances)
@@ -137,9 +145,8 @@ def _rounded(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-def _layout(jobs: float, span_s: float, finest_s: float, step_s: float) -> _Layout:
-    """Choose slots, units and levels."""
-    fine = [length for length in LADDER if finest_s <= length <= DAY_S and (not step_s or not length % step_s)]
+def _pattern(jobs: float, span_s: float, finest_s: float, fine: list[float]) -> _Layout | None:
+    """Choose slots of which there are several; None where jobs are too few."""
     for period_s, times in reversed(MOST_OFTEN.items()):
         for slot_s in (HOUR_S, 6 * HOUR_S):
             slots = round(period_s / slot_s)
@@ -148,18 +155,23 @@ def _layout(jobs: float, span_s: float, finest_s: float, step_s: float) -> _Layo
     for slot_s in fine:
         slots = round(span_s / slot_s)
         if 3 <= slots <= SLOTS and jobs >= JOBS_IN_SLOT * slots:
-            break
-    else:
-        slot_s, slots = next((length for length in fine if length >= span_s), ceil(span_s / DAY_S) * DAY_S), 1
-    units = [length for length in fine if length <= min(slot_s, span_s / UNITS)]
-    return _Layout(slot_s, slots, False, units[-1] if units else slot_s, units[:-1])
+            units = [length for length in fine if length <= min(slot_s, span_s / UNITS)]
+            return _Layout(slot_s, slots, False, units[-1] if units else slot_s, units[:-1])
+    return None
+
+
+def _flat(span_s: float, fine: list[float]) -> _Layout:
+    """Choose a single slot, in which every unit is like every other."""
+    slot_s = next((length for length in fine if length >= span_s), ceil(span_s / DAY_S) * DAY_S)
+    units = [length for length in fine if length <= span_s / UNITS]
+    return _Layout(slot_s, 1, True, units[-1] if units else slot_s, units)
 
 
 def _rates(counts: Counts, layout: _Layout, begin_s: float, span_s: float) -> tuple[FloatArray, FloatArray]:
     """Give the jobs a second of each slot, and how many seconds there are of it."""
     bins, came = counts.at(counts.width_s)
     slot = np.floor((bins * counts.width_s - begin_s) / layout.slot_s) % layout.slots
-    jobs = np.bincount(slot.astype(np.int64), weights=came, minlength=layout.slots)
+    jobs = summed(slot.astype(np.int64), came, layout.slots)
     period_s = layout.slot_s * layout.slots
     rounds, rest_s = divmod(span_s, period_s)
     began = np.arange(layout.slots) * layout.slot_s
@@ -180,15 +192,27 @@ def _differ(rates: FloatArray, exposed_s: FloatArray, unit_s: float, excess: flo
     return bool(chdtrc(int(there.sum()) - 1, far) < BY_CHANCE)
 
 
-def _bursts(counts: Counts, layout: _Layout, begin_s: float, span_s: float) -> tuple[dict[float, Interval], float]:
-    """Give the variance of each level, and that of a unit's mean factor."""
+class _Bursts(NamedTuple):
+    """The variance of each level, those that are worth a factor, and the variance of a unit's mean factor."""
+
+    variances: dict[float, Interval]
+    kept: set[float]
+    excess: float
+
+
+_NO_BURSTS = _Bursts({}, set(), 0.0)
+
+
+def _bursts(counts: Counts, layout: _Layout, begin_s: float, span_s: float) -> _Bursts:
     if not layout.levels:
-        return {}, 0.0
+        return _NO_BURSTS
     unit_s = layout.unit_s
     whole = floor(span_s / unit_s)
-    rounds = floor(whole / layout.slots) if layout.repeats else 1
+    rounds = whole // layout.slots
     if layout.repeats:
         whole = rounds * layout.slots
+    if whole < 3:
+        return _NO_BURSTS
     within = [length for length in layout.levels if length < unit_s]
     # Sums of squares of the counts of each level, by unit.
     squares = []
@@ -208,46 +232,65 @@ def _bursts(counts: Counts, layout: _Layout, begin_s: float, span_s: float) -> t
         below = square
     ends = [0.0, *(length / unit_s for length in within), 1.0]
     lengths = np.diff(ends).tolist()
-    cells, of_units = np.arange(units.size), units.size
-    if layout.repeats:
-        cells, of_units = (units % layout.slots).astype(np.int64), layout.slots
-    table = [np.bincount(cells, weights=pair, minlength=of_units) for pair in pairs]
-    if layout.repeats:
-        total = np.bincount(cells, weights=number, minlength=of_units)
-        table.append((total**2 - np.bincount(cells, weights=number**2, minlength=of_units)) / (rounds - 1))
-        lengths.append(1.0)
-    return _ratios(table, lengths, [*within, unit_s] if layout.repeats else within)
+    levels = layout.levels
+    if layout.slots == 1:
+        # Every unit is a cell, and what stands above are pairs of different units, those with the cell left out too.
+        total, square = float(number.sum()), float((number**2).sum())
+        across = (total**2 - square) / (whole - 1)
+        without = ((total - number) ** 2 - square + number**2) / (whole - 2)
+        densities = [_left_out(pair) / length for pair, length in zip(pairs, lengths, strict=True)]
+        return _ratios([*densities, np.concatenate(([across], without))], lengths, levels)
+    if not layout.repeats:
+        return _ratios([_left_out(pair) / length for pair, length in zip(pairs, lengths, strict=True)], lengths, levels)
+    slot = (units % layout.slots).astype(np.int64)
+    table = [summed(slot, pair, layout.slots) for pair in pairs]
+    total_of, square_of = (summed(slot, number**power, layout.slots) for power in (1, 2))
+    table.append((total_of**2 - square_of) / (rounds - 1))
+    return _ratios(
+        [_left_out(one) / length for one, length in zip(table, [*lengths, 1.0], strict=True)], lengths, levels
+    )
 
 
-def _ratios(table: list[FloatArray], lengths: list[float], levels: list[float]) -> tuple[dict[float, Interval], float]:
-    """Give the variance of each level from the pairs of it and the one above, over independent cells."""
+def _left_out(cells: FloatArray) -> FloatArray:
+    """Give the sum over all cells, and then without each of them in turn."""
+    whole = cells.sum()
+    return np.concatenate(([whole], whole - cells))
+
+
+def _ratios(densities: list[FloatArray], lengths: list[float], levels: list[float]) -> _Bursts:
+    """Give the variance of each level from the pairs of it and the one above, over independent cells.
+
+    Parameters
+    ----------
+    densities : list of ndarray of shape (1 + n_cells,)
+        Pairs for each unit of length of every level and above it, see `_left_out`.
+    lengths : list of float
+        Part of the pairs of a unit that each level has if there are no bursts.
+    levels : list of float
+        Seconds.
+    """
     from scipy.special import stdtrit
 
-    cells = table[0].size
+    cells = densities[0].size - 1
     found: dict[float, Interval] = {}
-    if cells < 3:
-        return found, 0.0
-    sure = float(stdtrit(cells - 1, (1 + CONFIDENCE) / 2))
-    # The whole, and without each cell in turn. A level of too few pairs says nothing.
-    densities = [
-        np.concatenate(([pairs.sum()], pairs.sum() - pairs)) / length
-        for pairs, length in zip(table, lengths, strict=True)
-    ]
+    kept: set[float] = set()
     above, together, excess = densities[-1], 0.0, 0.0
-    if above.min() <= 0:
-        return found, 0.0
+    if cells < 3 or above.min() <= 0:
+        return _NO_BURSTS
+    sure = float(stdtrit(cells - 1, (1 + CONFIDENCE) / 2))
     for number in reversed(range(len(levels))):
         density = densities[number]
-        if density.min() > 0:
+        if density.min() > 0:  # else there are too few pairs to say anything
             logs = np.log(density / above)
             off = sqrt((cells - 1) / cells * float(((logs[1:] - logs[0]) ** 2).sum()))
             value, low, high = (_less_1(float(logs[0]) + side * sure * off) for side in (0.0, -1.0, 1.0))
             found[levels[number]] = Interval(value, low, high)
             above = density
-            if low > 0:
+            if value > 0 and float(logs[0]) > WORTH * off:
+                kept.add(levels[number])
                 together += log(1 + value)
         excess += lengths[number] * (exp(min(together, 600.0)) - 1)
-    return dict(sorted(found.items())), excess
+    return _Bursts(dict(sorted(found.items())), kept, excess)
 
 
 def _less_1(power: float) -> float:

@@ -80,10 +80,9 @@ def fit(measured: Measured, trace: Trace) -> Fitted:
         "beyond the largest of which there is nothing"
     )
     odd = [f"{text}: {count:,}" for text, count in measured.odd.items()]
+    told = (".interarrival_s.", ".bursts.")
     sure = [
-        f"{name}: {interval}, at {CONFIDENCE:.0%}"
-        for name, interval in intervals.items()
-        if ".rates_per_h." not in name
+        f"{name}: {one}, at {CONFIDENCE:.0%}" for name, one in intervals.items() if any(map(name.__contains__, told))
     ]
     lines = tuple(_one_line(line) for line in (*head, *notes, *odd, *sure))
     span_s = max(round(measured.span_s, 3), 1e-3)
@@ -171,9 +170,8 @@ def _used(columns: Mapping[str, FloatArray]) -> list[str]:
 
 def _coming(coming: Coming, name: str, intervals: dict[str, Interval]) -> dict[str, object]:
     arrivals = coming.arrivals
-    for every_s, interval in coming.variances.items():
-        if interval.low > 0:
-            intervals[f"{name}.arrivals.bursts.{every_s:g}"] = interval
+    for burst in arrivals.bursts:
+        intervals[f"{name}.arrivals.bursts.{burst.every_s:g}"] = coming.variances[burst.every_s]
     if len(arrivals.rates_per_h) == 1 and not arrivals.bursts and arrivals.step_s < STEPS[-1]:
         [rate] = coming.rates_per_h
         mean = Interval(*(3600 / end if end else inf for end in (rate.value, rate.high, rate.low)))

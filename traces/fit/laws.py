@@ -123,7 +123,7 @@ def _points(values: FloatArray, different: FloatArray, counts: IntArray, whole: 
         low, chosen, high = float(floor(low)), {float(ceil(value)) for value in chosen}, float(ceil(high))
     points = [(0.0, max(low - 1, 0.0) if whole else low)]
     for value in sorted(chosen | steps):
-        if not low <= value < high:
+        if not low <= value <= high:
             continue
         if value in steps:
             if whole:
@@ -171,6 +171,8 @@ def ranks(values: FloatArray) -> FloatArray:
 
 def rank_correlations(columns: Sequence[FloatArray]) -> FloatArray:
     """Give Spearman's rank correlation of each two columns; 0 where one is constant."""
+    if not columns[0].size:
+        return np.eye(len(columns))
     table = np.array([ranks(column) for column in columns])
     table -= table.mean(axis=1, keepdims=True)
     size = np.sqrt((table**2).sum(axis=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.arrays import FloatArray
+from policies.arrays import FloatArray, IntArray
 
 #: Lengths of time that jobs are counted in, seconds; each is a whole number of times the one before.
 LADDER = (1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 864000.0)
@@ -31,7 +31,8 @@ class Sample:
 
     def __init__(self, columns: int, size: int, rng: np.random.Generator) -> None:
         self._size, self._rng = size, rng
-        self._rows, self._keys = [np.zeros((0, columns))], [np.zeros(0)]
+        self._rows: list[FloatArray] = [np.zeros((0, columns))]
+        self._keys: list[FloatArray] = [np.zeros(0)]
         self._held, self._limit = 0, np.inf
 
     def add(self, rows: FloatArray) -> None:
@@ -105,4 +106,10 @@ class Counts:
 def sums(keys: FloatArray, amounts: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Add up the amounts of each key, and give the keys in order and the sums."""
     different, which = np.unique(keys, return_inverse=True)
-    return different, np.bincount(which, weights=amounts, minlength=different.size)
+    return different, summed(which, amounts, different.size)
+
+
+def summed(places: IntArray, amounts: FloatArray, size: int) -> FloatArray:
+    """Give the sum of the amounts at each of `size` places."""
+    total: FloatArray = np.bincount(places, weights=amounts, minlength=size)  # type: ignore[assignment]
+    return total
