@@ -119,7 +119,7 @@ def table(rows: list[Row]) -> list[str]:
 
 
 def _worst(rows: list[Row]) -> Iterator[Row]:
-    """Give the rows without pairs that are less far off than others of their class; the last line of each is of those."""
+    """Give the rows without pairs that are less far off than others of their class, which share a line."""
     for workload in dict.fromkeys(row.workload for row in rows):
         mine = [row for row in rows if row.workload == workload]
         yield from (row for row in mine if row.measure == "KS")

@@ -30,7 +30,7 @@ UNITS = 20
 #: A pattern is one where rates differ by more than chance would make them in so many cases.
 BY_CHANCE = 0.01
 
-#: A level of bursts is kept if the logarithm of its ratio is so many times its standard error, as by Akaike's criterion.
+#: Bursts are kept if the logarithm of their ratio is so many times its standard error: Akaike's criterion.
 WORTH = sqrt(2)
 
 
@@ -235,13 +235,12 @@ def _bursts(counts: Counts, layout: _Layout, begin_s: float, span_s: float) -> _
     levels = layout.levels
     if layout.slots == 1:
         # Every unit is a cell, and what stands above are pairs of different units, those with the cell left out too.
-        total, square = float(number.sum()), float((number**2).sum())
-        across = (total**2 - square) / (whole - 1)
-        without = ((total - number) ** 2 - square + number**2) / (whole - 2)
-        densities = [_left_out(pair) / length for pair, length in zip(pairs, lengths, strict=True)]
-        return _ratios([*densities, np.concatenate(([across], without))], lengths, levels)
+        left, squares_left = _left_out(number), _left_out(number**2)
+        others = np.array([whole, *[whole - 1] * number.size]) - 1.0
+        across = (left**2 - squares_left) / others
+        return _ratios([*map(_left_out_of, pairs, lengths), across], lengths, levels)
     if not layout.repeats:
-        return _ratios([_left_out(pair) / length for pair, length in zip(pairs, lengths, strict=True)], lengths, levels)
+        return _ratios([*map(_left_out_of, pairs, lengths)], lengths, levels)
     slot = (units % layout.slots).astype(np.int64)
     table = [summed(slot, pair, layout.slots) for pair in pairs]
     total_of, square_of = (summed(slot, number**power, layout.slots) for power in (1, 2))
@@ -255,6 +254,10 @@ def _left_out(cells: FloatArray) -> FloatArray:
     """Give the sum over all cells, and then without each of them in turn."""
     whole = cells.sum()
     return np.concatenate(([whole], whole - cells))
+
+
+def _left_out_of(cells: FloatArray, length: float) -> FloatArray:
+    return _left_out(cells) / length
 
 
 def _ratios(densities: list[FloatArray], lengths: list[float], levels: list[float]) -> _Bursts:

@@ -63,8 +63,13 @@ def fit(measured: Measured, trace: Trace) -> Fitted:
     """
     intervals: dict[str, Interval] = {}
     classes, notes = [], []
+    names: set[str] = set()
     for part in measured.parts:
-        fitted = _few(part, measured) if part.jobs < FEWEST else _class(part, measured, intervals)
+        name = _one_line(part.name) or "jobs"
+        while name in names:
+            name += "-"
+        names.add(name)
+        fitted = _few(part, name, measured) if part.jobs < FEWEST else _class(part, name, measured, intervals)
         classes.append(fitted)
         notes.append(_said(part, fitted))
     head = [f"fitted to {trace.path.name} ({trace.format}): no row of it is in here"]
@@ -107,25 +112,21 @@ def _said(part: Part, fitted: ClassSpec) -> str:
     return line
 
 
-def _few(part: Part, measured: Measured) -> ClassSpec:
+def _few(part: Part, name: str, measured: Measured) -> ClassSpec:
     columns = part.columns()
-    medians = {name: _digits(float(np.median(columns[name])), 2) for name in SIZES}
+    medians = {quantity: _digits(float(np.median(columns[quantity])), 2) for quantity in SIZES}
     gap_s = measured.span_s / part.jobs
     return ClassSpec(
-        _name(part),
+        name,
         interarrival_s=Constant(0.0) if part.there else Exponential(_digits(gap_s, 3)),
         jobs=part.jobs if part.there else None,
-        workload=part.workload,
-        **{name: Constant(value) for name, value in medians.items()},  # type: ignore[arg-type]
+        workload=_one_line(part.workload),
+        **{quantity: Constant(value) for quantity, value in medians.items()},  # type: ignore[arg-type]
     )
 
 
-def _name(part: Part) -> str:
-    return _one_line(part.name)
-
-
-def _class(part: Part, measured: Measured, intervals: dict[str, Interval]) -> ClassSpec:
-    name, columns = _name(part), part.columns()
+def _class(part: Part, name: str, measured: Measured, intervals: dict[str, Interval]) -> ClassSpec:
+    columns = part.columns()
     laws: dict[str, Marginal] = {
         quantity: Constant(inf)
         if quantity == "duration_s" and part.endless
@@ -145,7 +146,7 @@ def _class(part: Part, measured: Measured, intervals: dict[str, Interval]) -> Cl
         coming = _coming(fit_arrivals(part.counts, measured.begin_s, measured.end_s, part.steps), name, intervals)
     plain = ClassSpec(
         name,
-        workload=part.workload,
+        workload=_one_line(part.workload),
         uses=UsesSpec(**uses) if uses else None,
         **laws,  # type: ignore[arg-type]
         **coming,  # type: ignore[arg-type]

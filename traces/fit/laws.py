@@ -28,6 +28,9 @@ COMMON = 0.01
 #: Digits of a value that is not told as it was.
 DIGITS = 3
 
+#: What is smaller is nothing.
+SMALLEST = 1e-12
+
 #: Of the jobs this part has rare values, and may be told to have the next common ones.
 RARE = 0.02
 
@@ -67,7 +70,7 @@ def fit_law(values: FloatArray, whole: bool = False) -> Marginal:
           Values are rounded to `DIGITS` digits, and the share of each is the sample's, so that the law is exact there;
           above the largest there is nothing.
     """
-    values = np.sort(values)
+    values = np.sort(np.where(values < SMALLEST, 0.0, values))
     different, counts = np.unique(values, return_counts=True)
     if different.size == 1:
         return Constant(float(different[0]))

@@ -181,14 +181,15 @@ def measure(trace: Trace, seed: int = 1, size: int = SAMPLE, watch: Callable[[],
             parts.setdefault(kind, _part(kind, seed, size)).join(part)
     if not parts:
         raise UserError(f"{trace.path}: there are no jobs that a description could be fitted to")
-    end_s = trace.end_s()
-    came = sum(part.jobs for part in parts.values() if not part.there)
-    if end_s is None or not latest < end_s < inf:
-        end_s = latest * (1 + 1 / max(came, 1)) or 1.0
     begin_s = 0.0
     if not any(part.there for part in parts.values()):
         first_s = min(float(part.counts.at(part.counts.width_s)[0][0]) * part.counts.width_s for part in parts.values())
         begin_s = floor(first_s / DAY_S) * DAY_S
+    end_s = trace.end_s()
+    came = sum(part.jobs for part in parts.values() if not part.there)
+    if end_s is None or not latest < end_s < inf:
+        # As if one more had come after the mean gap.
+        end_s = begin_s + ((latest - begin_s) * (1 + 1 / max(came, 1)) or 1.0)
     return Measured(sorted(parts.values(), key=lambda part: part.name), begin_s, end_s, odd)
 
 

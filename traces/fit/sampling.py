@@ -70,8 +70,8 @@ class Counts:
     def add(self, times_s: FloatArray) -> None:
         """Count more times."""
         # Numbers of bins are whole floats: no time of a file is too large for them.
-        bins, counts = np.unique(np.floor(times_s / self.width_s), return_counts=True)
-        self._append(bins, counts.astype(np.float64))
+        bins, how_many = np.unique(np.floor(times_s / self.width_s), return_counts=True)
+        self._append(bins, how_many.astype(np.float64))
         if self._held > MOST_BINS:
             self._append(*self._merged())
             while self._held > MOST_BINS // 2 and self.width_s < LADDER[-1]:
