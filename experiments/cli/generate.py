@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from experiments.cli.progress import Progress
 from policies.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,7 +70,11 @@ def write_like(original: Trace, seed: int, out: Path, span_s: float | None, figu
         )
     if figure is not None and figure.suffix not in (".png", ".svg"):
         raise UserError(f"{figure}: a figure ends in .png or .svg")
-    seen = measure(original, seed)
+    progress = Progress(1)
+    try:
+        seen = measure(original, seed, watch=lambda: progress.watch(original.progress() or 0.0))
+    finally:
+        progress.close()
     fitted = fit(seen, original)
     spec = fitted.spec if span_s is None else replace(fitted.spec, span_s=span_s)
     if out.suffix == DESCRIPTION:

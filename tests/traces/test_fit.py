@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -34,7 +34,8 @@ from traces.generate import (
 )
 from traces.generate.coming import streams_of
 from traces.reading.rejects import Rejects
-from traces.trace import Arrival, Phase, Recorded, Trace
+from traces.trace import Arrival, Recorded, Trace
+from traces.trace import Phase as Stage
 
 DAY_S = 86400.0
 DAILY = tuple(100 + 80 * math.sin(2 * math.pi * hour / 24) for hour in range(24))
@@ -431,7 +432,7 @@ def test_what_containers_use_is_fitted(tmp_path):
     arrivals = []
     for arrival in jobs_every(10.0, 500):
         busy, idle = Demand(float(rng.exponential(2.0)), 2e9, disk_read_bps=5e6), Demand(0.0, 1e9)
-        arrivals.append(arrival._replace(behaviours=((Phase(0.5, busy), Phase(0.5, idle)),)))
+        arrivals.append(arrival._replace(behaviours=((Stage(0.5, busy), Stage(0.5, idle)),)))
 
     [one] = fitted_to(tmp_path, arrivals).classes
 
@@ -479,6 +480,35 @@ def test_a_longer_workload_of_the_same_rate_is_drawn_from_what_was_fitted(tmp_pa
 
     jobs = sum(1 for _ in longer.arrivals())
     assert jobs == pytest.approx(3 * 20 * DAY_S / 30, rel=0.1)
+
+
+amounts = st.just(0) | st.integers(1, 2**53)
+
+
+@settings(deadline=None, max_examples=25, phases=[Phase.explicit, Phase.generate])  # shrinking these takes minutes
+@given(
+    jobs=st.lists(
+        st.tuples(
+            st.floats(0.0, 2.0**63), st.integers(1, 2**31), st.floats(0.0, 1e300) | st.just(math.inf), amounts, amounts,
+            amounts, st.sampled_from(["batch", "service"]),
+        ),
+        min_size=1, max_size=90,
+    ),
+    copies=st.integers(1, 40),
+    end=st.none() | st.floats(0.0, 1e300),
+)  # fmt: skip
+def test_whatever_jobs_there_are_a_description_is_fitted_and_written(tmp_path_factory, jobs, copies, end):
+    folder = tmp_path_factory.mktemp("any")
+    jobs = sorted(job for job in jobs for _ in range(copies))
+    arrivals = [
+        Arrival(Job(f"j{n}", at, workload, (Group(Task(Resources(cpu, memory, gpu)), tasks),)), (run_s,))
+        for n, (at, tasks, run_s, cpu, memory, gpu, workload) in enumerate(jobs)
+    ]
+
+    spec = fitted_to(folder, arrivals, end=end)
+
+    write_spec(spec, folder / "like.toml")
+    assert read_spec(folder / "like.toml") == spec
 
 
 def test_what_is_fitted_is_the_same_every_time():

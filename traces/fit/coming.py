@@ -34,6 +34,10 @@ BY_CHANCE = 0.01
 WORTH = sqrt(2)
 
 
+#: A burst of more is all that ever comes.
+MOST_VARIANCE = 1e6
+
+
 class Interval(NamedTuple):
     """A parameter and the interval that is sure to the extent of `CONFIDENCE` to hold the true one."""
 
@@ -117,7 +121,9 @@ def fit_arrivals(counts: Counts, begin_s: float, end_s: float, steps: list[float
         for rate, seconds in zip(rates.tolist(), exposed_s.tolist(), strict=True)
     )
     bursts = tuple(
-        Burst(every_s, _rounded(interval.value)) for every_s, interval in variances.items() if every_s in kept
+        Burst(every_s, min(_rounded(interval.value), MOST_VARIANCE))
+        for every_s, interval in variances.items()
+        if every_s in kept
     )
     spec = ArrivalsSpec(tuple(_rounded(one.value) for one in intervals), layout.slot_s, bursts, step_s)
     return Coming(spec, intervals, variances)
@@ -236,7 +242,7 @@ def _bursts(counts: Counts, layout: _Layout, begin_s: float, span_s: float) -> _
     if layout.slots == 1:
         # Every unit is a cell, and what stands above are pairs of different units, those with the cell left out too.
         left, squares_left = _left_out(number), _left_out(number**2)
-        others = np.array([whole, *[whole - 1] * number.size]) - 1.0
+        others = np.concatenate(([whole - 1.0], np.full(number.size, whole - 2.0)))
         across = (left**2 - squares_left) / others
         return _ratios([*map(_left_out_of, pairs, lengths), across], lengths, levels)
     if not layout.repeats:
