@@ -8,6 +8,7 @@ import click
 
 from experiments.cli.changing import convert, merge, sample
 from experiments.cli.fetch import fetch
+from experiments.cli.kinds import Time
 from experiments.cli.options import REFERENCE
 from policies.errors import UserError
 
@@ -62,23 +63,60 @@ def info(
         click.echo(line)
 
 
-@trace.command(epilog="Example: towtank trace generate default --seed 2 --out jobs.parquet")
-@click.argument("spec", metavar="NAME|SPEC.toml[:key=value,…]")
+@trace.command(
+    epilog="Examples: towtank trace generate default --seed 2 --out jobs.parquet; "
+    "towtank trace generate --like swf:KTH-SP2-1996.swf.gz --out kth.toml --figure kth.png"
+)
+@click.argument("spec", metavar="[NAME|SPEC.toml[:key=value,…]]", required=False)
+@click.option(
+    "--like", metavar="[FORMAT:]PATH", help="Fit the workload to this trace; --out SPEC.toml keeps its description."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
     metavar="FILE",
-    help="Native trace, .csv or .parquet.",
+    help="Native trace, .csv or .parquet; or the description of the workload, .toml.",
 )
-def generate(spec: str, seed: int, out: Path) -> None:
-    """Write a generated workload as a native trace: the jobs that come, not what runs at the beginning."""
-    from traces.formats import open_trace
-    from traces.formats.native import write_native
-    from traces.reading.rejects import Rejects
+@click.option(
+    "--span", "span_s", type=Time(), metavar="TIME", help="How long jobs come [--like: as long as in the trace]."
+)
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.png",
+    help="With --like: draw original and generated.",
+)
+@click.option("--on-bad-row", type=click.Choice(["stop", "skip"]), default="stop", show_default=True)
+@click.option("--usage", is_flag=True, help="With --like: fit what containers used, too (as in `trace info`).")
+@REFERENCE
+def generate(
+    spec: str | None,
+    like: str | None,
+    seed: int,
+    out: Path,
+    span_s: float | None,
+    figure: Path | None,
+    on_bad_row: str,
+    usage: bool,
+    reference_machine: str | None,
+) -> None:
+    """Write a generated workload as a native trace: the jobs that come, not what runs at the beginning.
 
-    written = write_native(open_trace(f"generated:{spec}", Rejects(), seed).arrivals(), out)
-    click.echo(f"{out}: {written.rows} rows")
-    if written.averaged:
-        click.echo(f"  note: in {written.averaged} of them what is used in phases became its mean over time")
+    With --like it is of the same character as a trace, without a row of it, and a table says how like it is.
+    """
+    from experiments.cli.generate import write_generated, write_like
+    from experiments.running.simulate import trace_of
+    from experiments.running.study import Study
+
+    if (spec is None) == (like is None):
+        raise UserError("trace generate: give the name of a workload or --like a trace, one of the two")
+    if like is None:
+        if figure is not None:
+            raise UserError("--figure compares a workload with a trace: give --like")
+        assert spec is not None
+        write_generated(spec, seed, out, span_s)
+        return
+    study = Study(trace=like, on_bad_row=on_bad_row, contention=usage, reference_machine=reference_machine)
+    write_like(trace_of(study, seed), seed, out, span_s, figure)

@@ -13,11 +13,10 @@ import numpy as np
 from policies.arrays import FloatArray, IntArray
 from policies.requests import Constraint, Demand, Group, Job, MapReduce, Operator, Resources, Task
 from policies.streams import stream
-from traces.generate.laws import Marginal
+from traces.generate.coming import streams_of
 from traces.generate.spec import (
     KIND,
     MAPREDUCE_QUANTITIES,
-    QUANTITIES,
     USE_QUANTITIES,
     ClassSpec,
     HostsSpec,
@@ -40,6 +39,9 @@ MOST_OF_A_RESOURCE = 2.0**52
 
 #: What an amount that must be more than 0 is at least.
 LEAST_REQUEST_BYTES = 1.0
+
+#: The largest share below 1: no value lies above all of them.
+MOST_OF_A_SHARE = 1 - 2.0**-53
 
 #: Gives the drawn numbers of a quantity.
 _Draw = Callable[[str], FloatArray]
@@ -125,40 +127,109 @@ def _capacity(kind: HostsSpec) -> Resources:
 
 def _arrivals(one: ClassSpec, span_s: float, seed: int, picky: PickySpec | None) -> Iterator[Arrival]:
     """Draw the jobs of a class, a block at a time."""
-
-    def draw(quantity: str) -> FloatArray:
-        law: Marginal = getattr(one, quantity)
-        return law.draw(streams[quantity], BLOCK)
-
-    streams = {quantity: stream(seed, "workload", one.name, quantity) for quantity in QUANTITIES}
+    purpose = ("workload", one.name)
+    draw = _Drawn(one, purpose, seed)
     programs = None if one.mapreduce is None else _programs(one.mapreduce, one.name, seed)
-    behaviours = None if one.uses is None else _behaviours(one.uses, ("workload", one.name), seed)
-    demands = repeat(()) if picky is None else _demands(picky, stream(seed, "workload", one.name, KIND))
-    first, now = 0, 0.0
-    while True:
-        # Added up one by one, in the same order whatever the block.
-        submit_s = np.cumsum(np.concatenate(([now], draw("interarrival_s"))))[1:]
-        now, n = float(submit_s[-1]), int(np.searchsorted(submit_s, span_s))
+    behaviours = None if one.uses is None else _behaviours(one.uses, draw)
+    demands = repeat(()) if picky is None else _demands(picky, stream(seed, *purpose, KIND))
+    first = 0
+    for submit_s in _up_to(one.jobs, _submitted(one, span_s, seed)):
+        n = submit_s.size
+        draw.next_block()
         kinds = _containers(draw)[:, :n]
         duration_s = draw("duration_s")[:n]
         groups = _groups(kinds, demands)
         mapreduce = repeat(None) if programs is None else programs(kinds[2], duration_s)
         used: Iterator[tuple[Behaviour, ...]] = repeat(()) if behaviours is None else behaviours(kinds)
         # The last of them have no end of their own.
-        jobs = zip(submit_s[:n].tolist(), duration_s.tolist(), groups, mapreduce, used, strict=False)
+        jobs = zip(submit_s.tolist(), duration_s.tolist(), groups, mapreduce, used, strict=False)
         for number, (at, run_s, group, program, use) in enumerate(jobs, start=first):
             yield Arrival(Job(f"{one.name}-{number}", at, one.workload, group, mapreduce=program), (run_s,), use)
-        if n < BLOCK:
-            return
         first += n
 
 
+def _submitted(one: ClassSpec, span_s: float, seed: int) -> Iterator[FloatArray]:
+    """Draw when the jobs of a class come, in blocks of `BLOCK`, the last one shorter."""
+    if one.arrivals is not None:
+        streams = streams_of(one.arrivals, seed, "workload", one.name)
+        waiting: list[FloatArray] = []
+        for piece in one.arrivals.drawn(span_s, streams, BLOCK):
+            waiting.append(piece)
+            if sum(map(len, waiting)) >= BLOCK:
+                whole = np.concatenate(waiting)
+                for begin in range(0, whole.size - BLOCK + 1, BLOCK):
+                    yield whole[begin : begin + BLOCK]
+                waiting = [whole[whole.size - whole.size % BLOCK :]]
+        yield np.concatenate([*waiting, np.zeros(0)])
+        return
+    assert one.interarrival_s is not None
+    rng, now = stream(seed, "workload", one.name, "interarrival_s"), 0.0
+    while True:
+        # Added up one by one, in the same order whatever the block.
+        submit_s = np.cumsum(np.concatenate(([now], one.interarrival_s.draw(rng, BLOCK))))[1:]
+        now, n = float(submit_s[-1]), int(np.searchsorted(submit_s, span_s))
+        yield submit_s[:n]
+        if n < BLOCK:
+            return
+
+
+def _up_to(jobs: int | None, blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
+    """Give no more than so many of them."""
+    for block in blocks:
+        yield block[:jobs]
+        if jobs is not None:
+            jobs -= block.size
+            if jobs <= 0:
+                return
+
+
+class _Drawn:
+    """The numbers of a class's quantities, a block at a time; those that go together are drawn together.
+
+    Parameters
+    ----------
+    one : ClassSpec
+        Whose they are.
+    purpose : tuple of str
+        What the names of the streams begin with.
+    seed : int
+        Fixes the numbers.
+    together : bool
+        Whether quantities go together as the class says, or are drawn independently all the same.
+    """
+
+    def __init__(self, one: ClassSpec, purpose: tuple[str, str], seed: int, together: bool = True) -> None:
+        self._laws = one.laws()
+        self._streams = {name: stream(seed, *purpose, name) for name in self._laws}
+        self._tied, matrix = one.correlated() if together else ([], np.eye(0))
+        self._lower = np.linalg.cholesky(matrix)
+        self._shares: dict[str, FloatArray] = {}
+
+    def next_block(self) -> None:
+        """Go on to the next `BLOCK` jobs."""
+        if not self._tied:
+            return
+        from scipy.special import ndtr  # only where quantities go together: it costs start-up
+
+        normal = np.array([self._streams[name].standard_normal(BLOCK) for name in self._tied])
+        # Row by row, so that a number does not depend on how many are multiplied at a time.
+        rows = [sum((factor * normal[j] for j, factor in enumerate(row)), np.zeros(BLOCK)) for row in self._lower]
+        shares = np.minimum(ndtr(np.array(rows)), MOST_OF_A_SHARE)
+        self._shares = dict(zip(self._tied, shares, strict=True))
+
+    def __call__(self, name: str) -> FloatArray:
+        """Give this block's numbers of a quantity; to be asked once a block."""
+        law = self._laws[name]
+        return law.at(self._shares[name]) if name in self._shares else law.draw(self._streams[name], BLOCK)
+
+
 def _containers(draw: _Draw) -> IntArray:
-    """Draw what jobs ask for in whole numbers: millicores, bytes and containers, shape (3, n)."""
+    """Draw what jobs ask for in whole numbers: millicores, bytes, containers and milli-GPUs, shape (4, n)."""
     tasks = np.clip(np.ceil(draw("tasks")), 1, MOST_TASKS)
     cpu_milli = np.minimum(thousandths(draw("cpus")), MOST_OF_A_RESOURCE)
     memory_bytes = np.minimum(np.rint(draw("memory_bytes")), MOST_OF_A_RESOURCE)
-    return np.array([cpu_milli, memory_bytes, tasks]).astype(np.int64)
+    gpu_milli = np.minimum(thousandths(draw("gpus")), MOST_OF_A_RESOURCE)
+    return np.array([cpu_milli, memory_bytes, tasks, gpu_milli]).astype(np.int64)
 
 
 def _groups(kinds: IntArray, demands: Iterator[Demands]) -> Iterator[tuple[Group]]:
@@ -167,8 +238,10 @@ def _groups(kinds: IntArray, demands: Iterator[Demands]) -> Iterator[tuple[Group
     for key in zip(zip(*kinds.tolist(), strict=True), demands, strict=False):
         groups = known.get(key)
         if groups is None:
-            (cpu_milli, memory_bytes, tasks), constraints = key
-            groups = known[key] = (Group(Task(Resources(cpu_milli, memory_bytes), 0, constraints), tasks),)
+            (cpu_milli, memory_bytes, tasks, gpu_milli), constraints = key
+            if len(known) == BLOCK:
+                known.clear()  # a workload may have no end of them
+            groups = known[key] = (Group(Task(Resources(cpu_milli, memory_bytes, gpu_milli), 0, constraints), tasks),)
         yield groups
 
 
@@ -201,21 +274,16 @@ def _programs(law: MapReduceSpec, name: str, seed: int) -> Callable[[IntArray, F
     return programs
 
 
-def _behaviours(
-    uses: UsesSpec, purpose: tuple[str, str], seed: int
-) -> Callable[[IntArray], Iterator[tuple[Behaviour]]]:
+def _behaviours(uses: UsesSpec, draw: _Draw) -> Callable[[IntArray], Iterator[tuple[Behaviour]]]:
     """Make what draws what containers use that ask for so much."""
-    laws: dict[str, Marginal] = {name: law for name in USE_QUANTITIES if (law := getattr(uses, name)) is not None}
-    streams = {quantity: stream(seed, *purpose, quantity) for quantity in laws}
+    names = [name for name in USE_QUANTITIES if getattr(uses, name) is not None]
     known: dict[tuple[float, ...], tuple[Behaviour]] = {}  # what use the same share theirs
 
     def behaviours(kinds: IntArray) -> Iterator[tuple[Behaviour]]:
         n = kinds.shape[1]
         # What is asked for, as the books have it.
         drawn = {"cpu_demand": kinds[0] / MILLI, "memory_demand_bytes": kinds[1].astype(np.float64)}
-        drawn |= {
-            name: np.minimum(law.draw(streams[name], BLOCK)[:n], MOST_OF_A_RESOURCE) for name, law in laws.items()
-        }
+        drawn |= {name: np.minimum(draw(name)[:n], MOST_OF_A_RESOURCE) for name in names}
         drawn["io_size_bytes"] = np.maximum(drawn["io_size_bytes"], LEAST_REQUEST_BYTES)
         drawn["random_io"] = np.minimum(drawn["random_io"], 1.0)
         for use in zip(*(drawn[name].tolist() for name in USE_QUANTITIES), strict=True):
@@ -250,15 +318,12 @@ def _met(one: ClassSpec, left_milli: int, seed: int) -> Iterator[Arrival]:
     come: a share :math:`d f(d) / E[D]` is of length :math:`d`, of which any part may be over. So the length is drawn
     by `Marginal.draw_met`, and what is left is uniform between nothing and that, which is the equilibrium distribution
     :math:`P(R > r) = \int_r^\infty P(D > x)\,dx / E[D]` of renewal theory (Cox, "Renewal Theory", 1962, chapter 5).
-    What a job asks for is drawn as for any other, since it is unrelated to its length.
+    What a job asks for is drawn as for any other, as if it were unrelated to its length, also where `one` says that
+    they go together.
     """
-
-    def draw(quantity: str) -> FloatArray:
-        law: Marginal = getattr(one, quantity)
-        return law.draw(streams[quantity], BLOCK)
-
-    streams = {quantity: stream(seed, "prefill", one.name, quantity) for quantity in (*QUANTITIES, "left")}
-    behaviours = None if one.uses is None else _behaviours(one.uses, ("prefill", one.name), seed)
+    draw = _Drawn(one, ("prefill", one.name), seed, together=False)
+    streams = {quantity: stream(seed, "prefill", one.name, quantity) for quantity in ("duration_s", "left")}
+    behaviours = None if one.uses is None else _behaviours(one.uses, draw)
     first = 0
     while True:
         kinds = _containers(draw)

@@ -54,6 +54,9 @@ class Marginal(Protocol):
         to Probability Theory and Its Applications" II, section I.4). Meaningless where the mean is 0 or infinite.
         """
 
+    def at(self, shares: FloatArray) -> FloatArray:
+        """Give the values below which these shares lie, each at least 0 and less than 1."""
+
     def expected(self) -> float:
         """Give the expected value."""
 
@@ -80,6 +83,9 @@ class Constant:
     def draw_met(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Repeat the value: all are alike."""
         return self.draw(rng, n)
+
+    def at(self, shares: FloatArray) -> FloatArray:
+        return np.full(shares.shape, self.value)
 
     def expected(self) -> float:
         """Give the value."""
@@ -108,6 +114,10 @@ class Exponential:
     def draw_met(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw from the gamma law of shape 2: what was before the moment and what comes after are unrelated."""
         return rng.exponential(self.mean, (n, 2)).sum(axis=1)
+
+    def at(self, shares: FloatArray) -> FloatArray:
+        values: FloatArray = -self.mean * np.log1p(-shares)
+        return values
 
     def expected(self) -> float:
         """Give the mean."""
@@ -139,6 +149,14 @@ class Lognormal:
     def draw_met(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw from the lognormal law of median * exp(sigma^2)."""
         return math.exp(self.sigma**2) * self.draw(rng, n)
+
+    def at(self, shares: FloatArray) -> FloatArray:
+        from scipy.special import ndtri  # only where shares are asked for: it costs start-up
+
+        if not self.sigma:
+            return np.full(shares.shape, self.median)
+        values: FloatArray = self.median * np.exp(self.sigma * ndtri(shares))
+        return values
 
     def expected(self) -> float:
         """Give the mean, median * exp(sigma^2 / 2)."""
@@ -178,6 +196,9 @@ class Uniform:
         """Draw from the law whose density grows from `low` to `high`."""
         return np.sqrt(self.low**2 + (self.high**2 - self.low**2) * rng.random(n))
 
+    def at(self, shares: FloatArray) -> FloatArray:
+        return self.low + (self.high - self.low) * shares
+
     def expected(self) -> float:
         """Give the middle."""
         return (self.low + self.high) / 2
@@ -191,32 +212,64 @@ class Uniform:
 
 @dataclass(frozen=True, slots=True)
 class Empirical:
-    """One of the values that were seen, each as likely as the others; a value that stands twice is twice as likely."""
+    """One of the values that were seen, each as likely as the others; a value that stands twice is twice as likely.
+
+    Attributes
+    ----------
+    values : tuple of float
+        What may be drawn.
+    weights : tuple of float
+        How likely each of them is, relative to the others; empty if all are equally likely.
+    """
 
     values: tuple[float, ...]
+    weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         demand(len(self.values) > 0, "values is empty")
         demand(all(0 <= value < math.inf for value in self.values), "values must be 0 or more")
+        demand(len(self.weights) in (0, len(self.values)), "weights must be as many as values")
+        demand(all(0 <= weight < math.inf for weight in self.weights), "weights must be 0 or more")
+        demand(not self.weights or 0 < sum(self.weights) < math.inf, "weights are all 0")
 
     def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw `n` numbers."""
+        if self.weights:
+            return self._pick(np.array(self.values), np.array(self.weights), rng.random(n))
         return np.array(self.values)[(rng.random(n) * len(self.values)).astype(np.intp)]
 
     def draw_met(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw one of the values, each as likely as it is large."""
-        up_to = np.cumsum(self.values)
-        return np.array(self.values)[up_to.searchsorted(rng.random(n) * up_to[-1], side="right")]
+        values = np.array(self.values)
+        return self._pick(values, values * self.weights if self.weights else values, rng.random(n))
+
+    def at(self, shares: FloatArray) -> FloatArray:
+        """Give the values in the order of their size."""
+        order = np.argsort(self.values, kind="stable")
+        weights = np.array(self.weights or [1.0] * len(self.values))
+        return self._pick(np.array(self.values)[order], weights[order], shares)
+
+    @staticmethod
+    def _pick(values: FloatArray, weights: FloatArray, shares: FloatArray) -> FloatArray:
+        up_to = np.cumsum(weights)
+        at = up_to.searchsorted(shares * up_to[-1], side="right")
+        # A share that is rounded to the whole belongs to the last that has any weight.
+        return values[np.minimum(at, int(np.flatnonzero(weights)[-1]))]
 
     def expected(self) -> float:
         """Give the mean of the values."""
-        return math.fsum(self.values) / len(self.values)
+        return self._mean(self.values)
 
     def expected_count(self) -> float:
-        return math.fsum(max(1.0, math.ceil(value)) for value in self.values) / len(self.values)
+        return self._mean(tuple(max(1.0, math.ceil(value)) for value in self.values))
+
+    def _mean(self, values: tuple[float, ...]) -> float:
+        if not self.weights:
+            return math.fsum(values) / len(values)
+        return math.fsum(map(math.prod, zip(values, self.weights, strict=True))) / math.fsum(self.weights)
 
     def times(self, factor: float) -> Empirical:
-        return Empirical(tuple(value * factor for value in self.values))
+        return Empirical(tuple(value * factor for value in self.values), self.weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +311,12 @@ class Quantiles:
         low, high = low[piece], high[piece]
         drawn: FloatArray = np.sqrt(low**2 + (high**2 - low**2) * along)
         return drawn
+
+    def at(self, shares: FloatArray) -> FloatArray:
+        """Give what is on the straight lines."""
+        at, values = zip(*self.points, strict=True)
+        found: FloatArray = np.interp(shares, at, values)
+        return found
 
     def expected(self) -> float:
         """Give the mean: of each straight piece its middle."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from policies.errors import UserError
+from traces.generate.coming import ArrivalsSpec, Burst
 from traces.generate.laws import LAWS, Constant, Marginal
 from traces.generate.spec import (
     MAPREDUCE_QUANTITIES,
     USE_QUANTITIES,
     ClassSpec,
+    Correlation,
     HostsSpec,
     MapReduceSpec,
     PickySpec,
@@ -106,7 +108,11 @@ _UNITS: Mapping[str, Callable[[str], float]] = {
     "duration_s": seconds,
     "cpus": _number,
     "memory_bytes": size,
+    "gpus": _number,
 }
+
+#: What a class must say.
+_REQUIRED = ("tasks", "duration_s", "cpus", "memory_bytes")
 
 #: The same for what containers use.
 _USE_UNITS: Mapping[str, Callable[[str], float]] = {
@@ -147,9 +153,7 @@ def _prefill(table: Any, at: _At) -> PrefillSpec:
 def _picky(table: Any, at: _At) -> PickySpec:
     _check_keys(table, ("share", "kinds"), (), at)
     share = _amount(table["share"], _number, at.key("share"))
-    if not isinstance(table["kinds"], list | tuple):
-        raise at.key("kinds").wrong("must be a list")
-    kinds = tuple(_amount(kind, _number, at.key("kinds")) for kind in table["kinds"])
+    kinds = tuple(_amount(kind, _number, at.key("kinds")) for kind in _listed(table["kinds"], at.key("kinds")))
     picky: PickySpec = at.make(PickySpec, share=share, kinds=kinds)
     return picky
 
@@ -162,25 +166,80 @@ def _notes(lines: object, at: _At) -> tuple[str, ...]:
 
 def _hosts(table: Any, at: _At) -> HostsSpec:
     _check_keys(table, ("n", "cpus", "memory_bytes"), (), at)
-    n = _amount(table["n"], _number, at.key("n"))
-    if not n.is_integer():
-        raise at.key("n").wrong("must be a whole number")
+    n = _whole(table["n"], at.key("n"))
     cpus = _amount(table["cpus"], _number, at.key("cpus"))
     memory_bytes = _amount(table["memory_bytes"], size, at.key("memory_bytes"))
-    hosts: HostsSpec = at.make(HostsSpec, n=int(n), cpus=cpus, memory_bytes=int(memory_bytes))
+    hosts: HostsSpec = at.make(HostsSpec, n=n, cpus=cpus, memory_bytes=int(memory_bytes))
     return hosts
 
 
 def _class(name: str, table: Mapping[str, Any], at: _At) -> ClassSpec:
-    _check_keys(table, tuple(_UNITS), ("mapreduce", "workload", "uses"), at)
-    laws = {quantity: _marginal(table[quantity], unit, at.key(quantity)) for quantity, unit in _UNITS.items()}
-    programs = _mapreduce(table["mapreduce"], at.key("mapreduce")) if "mapreduce" in table else None
-    uses = _uses(table["uses"], at.key("uses")) if "uses" in table else None
+    optional = ("interarrival_s", "arrivals", "jobs", "gpus", "correlations", "mapreduce", "workload", "uses")
+    _check_keys(table, _REQUIRED, optional, at)
+    if "interarrival_s" not in table and "arrivals" not in table:
+        raise at.key("interarrival_s").wrong("is missing, and so are arrivals: one of the two says how jobs come")
+    given = {quantity: unit for quantity, unit in _UNITS.items() if quantity in table}
+    laws = {quantity: _marginal(table[quantity], unit, at.key(quantity)) for quantity, unit in given.items()}
     workload = table.get("workload", name)
     if not isinstance(workload, str):
         raise at.key("workload").wrong("must be a text")
-    one: ClassSpec = at.make(ClassSpec, name=name, mapreduce=programs, workload=workload, uses=uses, **laws)
+    one: ClassSpec = at.make(
+        ClassSpec,
+        name=name,
+        mapreduce=_mapreduce(table["mapreduce"], at.key("mapreduce")) if "mapreduce" in table else None,
+        workload=workload,
+        uses=_uses(table["uses"], at.key("uses")) if "uses" in table else None,
+        arrivals=_arrivals(table["arrivals"], at.key("arrivals")) if "arrivals" in table else None,
+        jobs=_whole(table["jobs"], at.key("jobs")) if "jobs" in table else None,
+        correlations=_correlations(table.get("correlations", []), at.key("correlations")),
+        **{"interarrival_s": None, **laws},
+    )
     return one
+
+
+def _arrivals(table: Any, at: _At) -> ArrivalsSpec:
+    _check_keys(table, ("rates_per_h", "slot_s"), ("bursts", "step_s"), at)
+    rates = _listed(table["rates_per_h"], at.key("rates_per_h"))
+    arrivals: ArrivalsSpec = at.make(
+        ArrivalsSpec,
+        rates_per_h=tuple(_amount(rate, _number, at.key("rates_per_h")) for rate in rates),
+        slot_s=_amount(table["slot_s"], seconds, at.key("slot_s")),
+        bursts=tuple(_burst(one, at.key("bursts")) for one in _listed(table.get("bursts", []), at.key("bursts"))),
+        step_s=_amount(table.get("step_s", 0), seconds, at.key("step_s")),
+    )
+    return arrivals
+
+
+def _burst(table: Any, at: _At) -> Burst:
+    _check_keys(table, ("every_s", "variance"), (), at)
+    every_s = _amount(table["every_s"], seconds, at.key("every_s"))
+    variance = _amount(table["variance"], _number, at.key("variance"))
+    burst: Burst = at.make(Burst, every_s=every_s, variance=variance)
+    return burst
+
+
+def _correlations(ties: object, at: _At) -> tuple[Correlation, ...]:
+    return tuple(_correlation(tie, at) for tie in _listed(ties, at))
+
+
+def _correlation(tie: object, at: _At) -> Correlation:
+    if not isinstance(tie, list | tuple) or len(tie) != 3 or not all(isinstance(name, str) for name in tie[:2]):
+        raise at.wrong("must be a list of triples of two quantities and their correlation")
+    one: Correlation = at.make(Correlation, one=tie[0], other=tie[1], rho=_amount(tie[2], _number, at))
+    return one
+
+
+def _listed(values: object, at: _At) -> list[Any] | tuple[Any, ...]:
+    if not isinstance(values, list | tuple):
+        raise at.wrong("must be a list")
+    return values
+
+
+def _whole(value: object, at: _At) -> int:
+    number = _amount(value, _number, at)
+    if not number.is_integer():
+        raise at.wrong("must be a whole number")
+    return int(number)
 
 
 def _mapreduce(table: Any, at: _At) -> MapReduceSpec:
@@ -206,21 +265,22 @@ def _marginal(value: object, unit: Callable[[str], float], at: _At) -> Marginal:
         near = difflib.get_close_matches(str(name), LAWS, 1)
         problem = "is missing" if name is None else f"no law is called {name!r}"
         raise at.key("law").wrong(f"{problem}; {f'did you mean {near[0]!r}?' if near else _list(tuple(LAWS))}")
-    arguments = tuple(field.name for field in fields(LAWS[name]))
-    _check_keys(value, ("law", *arguments), (), at)
-    law: Marginal = at.make(LAWS[name], **{key: _argument(key, value[key], unit, at.key(key)) for key in arguments})
+    required = tuple(field.name for field in fields(LAWS[name]) if field.default is MISSING)
+    optional = tuple(field.name for field in fields(LAWS[name]) if field.default is not MISSING)
+    _check_keys(value, ("law", *required), optional, at)
+    given = [key for key in (*required, *optional) if key in value]
+    law: Marginal = at.make(LAWS[name], **{key: _argument(key, value[key], unit, at.key(key)) for key in given})
     return law
 
 
 def _argument(key: str, value: object, unit: Callable[[str], float], at: _At) -> object:
     if key == "sigma":  # of a logarithm, which has no unit
         return _amount(value, _number, at)
-    if key not in ("values", "points"):
+    if key not in ("values", "weights", "points"):
         return _amount(value, unit, at)
-    if not isinstance(value, list | tuple):
-        raise at.wrong("must be a list")
-    if key == "values":
-        return tuple(_amount(one, unit, at) for one in value)
+    value = _listed(value, at)
+    if key != "points":
+        return tuple(_amount(one, unit if key == "values" else _number, at) for one in value)
     if not all(isinstance(point, list | tuple) and len(point) == 2 for point in value):
         raise at.wrong("must be a list of pairs of a share and a value")
     return tuple((_amount(share, _number, at), _amount(one, unit, at)) for share, one in value)

@@ -6,11 +6,18 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from policies.arrays import FloatArray
 from policies.requests import IO_SIZE_BYTES
+from traces.generate.coming import ArrivalsSpec
 from traces.generate.laws import Constant, Marginal, demand
 
 #: What is drawn for every job, each from a stream of its own.
 QUANTITIES = ("interarrival_s", "tasks", "duration_s", "cpus", "memory_bytes")
+
+#: The same of jobs, without how they come, and with what not every workload has.
+SIZES = (*QUANTITIES[1:], "gpus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +103,36 @@ class UsesSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Correlation:
+    """How strongly two quantities of a job go together.
+
+    Attributes
+    ----------
+    one, other : str
+        Names of quantities that are drawn for the job, `SIZES` or `USE_QUANTITIES`.
+    rho : float
+        Correlation of the normal variables behind both, between -1 and 1; see `ClassSpec`.
+    """
+
+    one: str
+    other: str
+    rho: float
+
+    def __post_init__(self) -> None:
+        demand(self.one != self.other, f"{self.one} goes together with itself")
+        demand(-1 < self.rho < 1, "a correlation must be more than -1 and less than 1")
+
+
+@dataclass(frozen=True, slots=True)
 class ClassSpec:
-    """One kind of job: how such jobs come and what they are like.
+    r"""One kind of job: how such jobs come and what they are like.
 
     Attributes
     ----------
     name : str
         The first half of the jobs' names.
-    interarrival_s : Marginal
-        Time from one job to the next, also from 0 to the first one.
+    interarrival_s : Marginal or None
+        Time from one job to the next, also from 0 to the first one; None where `arrivals` says how jobs come.
     tasks : Marginal
         How many containers a job has, rounded up to at least 1.
     duration_s : Marginal
@@ -117,10 +145,26 @@ class ClassSpec:
         The workload class of the jobs; the name by default.
     uses : UsesSpec, optional
         What its containers use; without, what they ask for.
+    arrivals : ArrivalsSpec, optional
+        How its jobs come, in place of `interarrival_s`.
+    jobs : int, optional
+        How many come at most.
+    gpus : Marginal
+        How many GPUs each container asks for.
+    correlations : tuple of Correlation
+        Quantities that go together; the others are drawn independently.
+
+    Notes
+    -----
+    Quantities that go together are joined by a normal copula: each quantity has a standard normal variable :math:`z_i`
+    from its own stream, :math:`Lz` with :math:`LL^T` the matrix of correlations has those correlations, and the value
+    is :math:`F_i^{-1}(\Phi((Lz)_i))`. So the laws are kept, and changing one of them leaves all other numbers as they
+    were. The rank correlation of two such quantities of continuous laws is :math:`(6/\pi) \arcsin(\rho/2)` (Kruskal,
+    "Ordinal measures of association", 1958), less where values are tied.
     """
 
     name: str
-    interarrival_s: Marginal
+    interarrival_s: Marginal | None
     tasks: Marginal
     duration_s: Marginal
     cpus: Marginal
@@ -128,22 +172,69 @@ class ClassSpec:
     mapreduce: MapReduceSpec | None = None
     workload: str = ""
     uses: UsesSpec | None = None
+    arrivals: ArrivalsSpec | None = None
+    jobs: int | None = None
+    gpus: Marginal = NONE
+    correlations: tuple[Correlation, ...] = ()
 
     def __post_init__(self) -> None:
         demand(bool(self.name) and self.name.isprintable(), "a class needs a name, on one line")
         demand(self.workload.isprintable(), "workload must be on one line")
         object.__setattr__(self, "workload", self.workload or self.name)
-        demand(self.interarrival_s.expected() > 0, "interarrival_s is always 0: the jobs would never end")
-        for quantity in ("interarrival_s", "tasks", "cpus", "memory_bytes"):
+        ways = (self.interarrival_s is not None) + (self.arrivals is not None)
+        demand(ways == 1, "jobs come by interarrival_s or by arrivals, one of the two")
+        demand(self.jobs is None or 0 < self.jobs < 2**63, "jobs must be 1 or more")
+        if self.interarrival_s is not None:
+            endless = self.jobs is None and not self.interarrival_s.expected()
+            demand(not endless, "interarrival_s is always 0: the jobs would never end")
+            demand(self.interarrival_s.expected() < math.inf, "interarrival_s must be finite")
+        for quantity in ("tasks", "cpus", "memory_bytes", "gpus"):
             demand(getattr(self, quantity).expected() < math.inf, f"{quantity} must be finite")
         endless = self.mapreduce is not None and self.duration_s.expected() == math.inf
         demand(not endless, "duration_s must be finite where there is mapreduce")
+        self._check_correlations()
+
+    def _check_correlations(self) -> None:
+        pairs = [frozenset((tie.one, tie.other)) for tie in self.correlations]
+        demand(len(set(pairs)) == len(pairs), "two quantities are correlated twice")
+        there = self.laws()
+        for tie in self.correlations:
+            for name in (tie.one, tie.other):
+                demand(name in there, f"correlations: {name!r} is not drawn; there are {', '.join(there)}")
+        if pairs:
+            lowest = float(np.linalg.eigvalsh(self.correlated()[1])[0])
+            demand(lowest > 1e-9, "correlations contradict one another: their matrix is not positive definite")
+
+    def laws(self) -> dict[str, Marginal]:
+        """Give the law of all that is drawn for a job, but for when it comes and what a MapReduce program is like."""
+        laws: dict[str, Marginal] = {name: getattr(self, name) for name in SIZES}
+        if self.uses is not None:
+            used = {name: getattr(self.uses, name) for name in USE_QUANTITIES}
+            laws |= {name: law for name, law in used.items() if law is not None}
+        return laws
+
+    def correlated(self) -> tuple[list[str], FloatArray]:
+        """Give the quantities that go together with others, in the order of `laws`, and their matrix."""
+        tied = {name for tie in self.correlations for name in (tie.one, tie.other)}
+        names = [name for name in self.laws() if name in tied]
+        matrix = np.eye(len(names))
+        for tie in self.correlations:
+            i, j = names.index(tie.one), names.index(tie.other)
+            matrix[i, j] = matrix[j, i] = tie.rho
+        return names, matrix
+
+    def gap_s(self) -> float:
+        """Give the mean time from one job to the next."""
+        if self.arrivals is not None:
+            return 1 / self.arrivals.per_s()
+        assert self.interarrival_s is not None
+        return self.interarrival_s.expected()
 
     def cores(self) -> float:
         """Say how many cores its jobs ask for at a time in the long run, by Little's law; ``inf`` if they never end."""
-        if not self.cpus.expected():
-            return 0.0
-        running = self.duration_s.expected() / self.interarrival_s.expected()
+        if not self.cpus.expected() or not self.gap_s():
+            return 0.0  # none comes in the long run where all come at once
+        running = self.duration_s.expected() / self.gap_s()
         return running * self.tasks.expected_count() * self.cpus.expected()
 
 
@@ -300,9 +391,15 @@ class WorkloadSpec:
 
 
 def _times(one: ClassSpec, factors: Mapping[str, float]) -> ClassSpec:
-    laws: dict[str, Marginal] = {}
+    changed: dict[str, object] = {}
     for name, factor in factors.items():
         quantity, times = FACTORS[name]
-        if factor != 1:
-            laws[quantity] = getattr(one, quantity).times(times(factor))
-    return replace(one, **laws)  # type: ignore[arg-type]
+        if factor == 1:
+            continue
+        if name == "rate" and one.jobs is not None:
+            changed["jobs"] = max(round(one.jobs * factor), 1)
+        if name == "rate" and one.arrivals is not None:
+            changed["arrivals"] = one.arrivals.times(factor)
+        else:
+            changed[quantity] = getattr(one, quantity).times(times(factor))
+    return replace(one, **changed)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from traces.reading.arrays import arrow_of
 #: So many rows are sorted in memory; of more, a data base on disk does it.
 IN_MEMORY = 2**19
 #: Memory of that data base; what it does not hold is written to the folder for temporary files.
-MEMORY_LIMIT = "256MB"
+MEMORY_LIMIT = "512MB"
 #: Rows that are handed on at a time.
 AT_ONCE = 2**15
 
@@ -68,7 +68,7 @@ def _on_disk(blocks: Iterable[pa.RecordBatch], by: Sequence[str]) -> Iterator[pa
 
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="towtank-"))
-        settings = {"memory_limit": MEMORY_LIMIT, "temp_directory": folder, "threads": 1}
+        settings = {"memory_limit": MEMORY_LIMIT, "temp_directory": folder, "threads": 1, "enable_progress_bar": False}
         try:
             base = stack.enter_context(duckdb.connect(str(Path(folder, "rows")), config=settings))  # type: ignore[arg-type]
             count = 0
