@@ -60,7 +60,7 @@ def test_a_query_is_given_some_rows_at_a_time():
 def test_a_join_that_memory_and_disk_do_not_suffice_for_is_one_line(monkeypatch):
     monkeypatch.setattr(database, "MEMORY_LIMIT", "1MB")
 
-    with pytest.raises(UserError, match="cannot join the tables there") as error:
+    with pytest.raises(UserError, match="cannot sort the trace there") as error:
         count_names(50_000)
     assert "\n" not in str(error.value)
 

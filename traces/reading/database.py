@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from policies.errors import UserError
-from traces.reading.ordered import AT_ONCE
+from traces.reading.temporary import temporary_folder
 
 if TYPE_CHECKING:
     import duckdb
 
+#: Rows of a table need no order: whoever wants one asks for it.
+NO_ORDER = {"preserve_insertion_order": False}
+
+#: Rows that are handed on at a time.
+AT_ONCE = 2**15
 #: Memory that joins may have; what it does not hold is written to the folder for temporary files.
 MEMORY_LIMIT = "1GB"
 
@@ -65,34 +68,37 @@ class Database:
         [(value,)] = self._connection.execute(query).fetchall()
         return value
 
-    def blocks(self, query: str) -> Iterator[pa.RecordBatch]:
+    def blocks(self, query: str, at_once: int = AT_ONCE) -> Iterator[pa.RecordBatch]:
         """Give the rows of a query, some at a time."""
-        yield from self._connection.sql(query).to_arrow_reader(AT_ONCE)
+        yield from self._connection.sql(query).to_arrow_reader(at_once)
 
 
 @contextmanager
-def temporary_database() -> Iterator[Database]:
+def temporary_database(memory_limit: str | None = None) -> Iterator[Database]:
     """Open a data base in a folder for temporary files, which is deleted in the end.
+
+    Parameters
+    ----------
+    memory_limit : str, optional
+        What it holds in memory, beyond which it writes; `MEMORY_LIMIT` without.
 
     Raises
     ------
     UserError
-        If that folder has no room for it.
+        If that folder has no room for it, or the limit is too low for what it is asked.
 
     Notes
     -----
-    Its memory is bounded by `MEMORY_LIMIT`; one thread, so that equal queries give equal rows. Rows of a table have no
+    Its memory is bounded; one thread, so that equal queries give equal rows. Rows of a table have no
     order but what a query gives them.
     """
     import duckdb  # only where it is used: it costs a start-up
 
-    with TemporaryDirectory(prefix="towtank-") as folder:
-        settings = {
-            "memory_limit": MEMORY_LIMIT, "temp_directory": folder, "threads": 1, "preserve_insertion_order": False,
-        }  # fmt: skip
+    with temporary_folder() as folder:
+        settings = {"memory_limit": memory_limit or MEMORY_LIMIT, "temp_directory": str(folder), "threads": 1}
         try:
-            with duckdb.connect(str(Path(folder, "tables")), config=settings) as connection:  # type: ignore[arg-type]
+            with duckdb.connect(str(folder / "tables"), config=settings | NO_ORDER) as connection:  # type: ignore[arg-type]
                 connection.execute("SET enable_progress_bar = false")
                 yield Database(connection)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            raise UserError(f"{folder}: cannot join the tables there: {str(error).splitlines()[0]}") from None
+            raise UserError(f"{folder}: cannot sort the trace there: {str(error).splitlines()[0]}") from None

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from itertools import chain
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 
-from policies.errors import UserError
 from traces.reading.arrays import arrow_of
+from traces.reading.database import AT_ONCE, temporary_database
 
 #: So many rows are sorted in memory; of more, a data base on disk does it.
 IN_MEMORY = 2**19
 #: Memory of that data base; what it does not hold is written to the folder for temporary files.
 MEMORY_LIMIT = "512MB"
-#: Rows that are handed on at a time.
-AT_ONCE = 2**15
-
 #: Makes the order one and the same: rows that are equal otherwise stay as they came.
 _NUMBER = "number in the order of coming"
 
@@ -64,25 +58,22 @@ def _in_memory(held: list[pa.RecordBatch], by: Sequence[str]) -> Iterator[pa.Rec
 
 
 def _on_disk(blocks: Iterable[pa.RecordBatch], by: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    import duckdb  # only where it is used: it costs a start-up
+    coming = iter(blocks)
+    first = next(coming)
+    with temporary_database(MEMORY_LIMIT) as base:
+        base.add(
+            "rows", _numbered(pa.Table.from_batches([], first.schema), 0).schema, _numbering(chain([first], coming))
+        )
+        order = ", ".join(f'"{name}"' for name in (*by, _NUMBER))
+        yield from base.blocks(f'SELECT * EXCLUDE "{_NUMBER}" FROM rows ORDER BY {order}', AT_ONCE)
 
-    with ExitStack() as stack:
-        folder = stack.enter_context(TemporaryDirectory(prefix="towtank-"))
-        settings = {"memory_limit": MEMORY_LIMIT, "temp_directory": folder, "threads": 1, "enable_progress_bar": False}
-        try:
-            base = stack.enter_context(duckdb.connect(str(Path(folder, "rows")), config=settings))  # type: ignore[arg-type]
-            count = 0
-            for piece in blocks:
-                if not piece.num_rows:
-                    continue
-                numbered = _numbered(pa.Table.from_batches([piece]), count)  # which DuckDB finds by its name here
-                base.execute(f"{'INSERT INTO' if count else 'CREATE TABLE'} rows {'' if count else 'AS '}FROM numbered")
-                count += numbered.num_rows
-            order = ", ".join(f'"{name}"' for name in (*by, _NUMBER))
-            sorted_rows = base.sql(f'SELECT * EXCLUDE "{_NUMBER}" FROM rows ORDER BY {order}')
-            yield from sorted_rows.to_arrow_reader(AT_ONCE)
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            raise UserError(f"{folder}: cannot sort the trace there: {str(error).splitlines()[0]}") from None
+
+def _numbering(blocks: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    count = 0
+    for block in blocks:
+        if block.num_rows:
+            yield from _numbered(pa.Table.from_batches([block]), count).combine_chunks().to_batches()
+            count += block.num_rows
 
 
 def _numbered(table: pa.Table, first: int) -> pa.Table:

@@ -5,7 +5,6 @@ import gzip
 import json
 import runpy
 from collections import Counter, defaultdict
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from policies.errors import UserError
 from policies.requests import Resources
 from traces.formats.google2011 import Google2011, constraints, looks_like, pieces, reader
 from traces.formats.google2011.rows import TASK_EVENT
-from traces.reading import ordered
+from traces.reading import ordered, temporary
 from traces.reading.options import ReadOptions
 from traces.reading.reference import Reference
 from traces.reading.rejects import OnBadRow, Rejects
@@ -171,11 +170,14 @@ def test_what_is_spread_over_files_comes_once_job_by_job_in_its_order(of, at_onc
         assert pairs == [(job, at) for at, job in enumerate(of) if job % pieces.FILES == number]
 
 
-def test_a_disk_that_is_full_is_said_in_one_line(cell, monkeypatch):
-    monkeypatch.setattr(pieces, "TemporaryDirectory", lambda prefix: nullcontext("/dev"))
-    monkeypatch.setattr(pieces, "Path", lambda *_: Path("/dev/full"))
+def test_a_disk_that_is_full_is_said_in_one_line(cell, tmp_path, monkeypatch):
+    folder = tmp_path / "full"
+    folder.mkdir()
+    for number in range(pieces.FILES):
+        (folder / str(number)).symlink_to("/dev/full")
+    monkeypatch.setattr(temporary, "mkdtemp", lambda prefix: str(folder))
 
-    with pytest.raises(UserError, match="/dev: cannot sort the trace there: No space left on device"):
+    with pytest.raises(UserError, match="full: cannot sort the trace there: No space left on device"):
         list(Google2011(cell, Rejects()).arrivals())
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from policies.errors import UserError
 from traces.formats.google2011.rows import Ints, Rows, changes
 from traces.reading.arrays import numpy_of
 from traces.reading.ordered import ordered
+from traces.reading.temporary import temporary_folder
 
 #: So many rows at least are gathered before they are handed on: a piece costs as much as some thousand rows do.
 AT_LEAST = 2**16
@@ -59,36 +57,32 @@ def by_job(rows: Rows) -> Ints:
 
 
 def _files(pieces: Iterable[Rows], which: Callable[[Rows], Ints]) -> Iterator[Iterator[Rows]]:
-    with ExitStack() as stack:
-        folder = stack.enter_context(TemporaryDirectory(prefix="towtank-"))
-        stack.enter_context(_room_in(folder))  # around the files, for a full disk shows when they are closed, too
-        files = [stack.enter_context(Path(folder, str(number)).open("w+b")) for number in range(FILES)]
+    with temporary_folder() as folder:
+        files = [folder / str(number) for number in range(FILES)]
         dtype: np.dtype[Any] = np.dtype("i8")
         for piece in gathered(pieces):
             dtype, number = piece.dtype, which(piece)
             order = np.argsort(number, kind="stable")
             bounds = np.searchsorted(number[order], np.arange(FILES + 1)).tolist()
             for file, start, end in zip(files, bounds[:-1], bounds[1:], strict=True):
-                file.write(piece[order[start:end]].tobytes())
-        for file in files:
-            file.seek(0)
+                if start < end:
+                    # None is kept open: whoever reads the rows may stop at any time.
+                    with file.open("ab") as out:
+                        out.write(piece[order[start:end]].tobytes())
         yield iter(())  # all is read and written
         for file in files:
             yield _rows_in(file, dtype)
-            file.truncate(0)
+            file.unlink(missing_ok=True)
 
 
-def _rows_in(file: BinaryIO, dtype: np.dtype[Any]) -> Iterator[Rows]:
-    while data := file.read(AT_LEAST * dtype.itemsize):
-        yield np.frombuffer(data, dtype)
-
-
-@contextmanager
-def _room_in(folder: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{folder}: cannot sort the trace there: {error.strerror or error}") from None
+def _rows_in(file: Path, dtype: np.dtype[Any]) -> Iterator[Rows]:
+    at = 0
+    while file.exists():
+        rows = np.fromfile(file, dtype, AT_LEAST, offset=at)
+        if not rows.size:
+            return
+        at += rows.nbytes
+        yield rows
 
 
 def in_order_of(pieces: Iterable[Rows], by: Sequence[str]) -> Iterator[Rows]:
