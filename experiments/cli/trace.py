@@ -28,9 +28,7 @@ for command in (convert, sample, merge, fetch):
 @click.option("--host-cpus", type=float, default=16.0, show_default=True)
 @click.option("--host-memory", default="64GiB", show_default=True)
 @click.option("--on-bad-row", type=click.Choice(["stop", "skip"]), default="skip", show_default=True)
-@click.option(
-    "--usage", is_flag=True, help="Read what containers used, too, where it is a large table of its own (google2011)."
-)
+@click.option("--usage", is_flag=True, help="Read what containers used, too, where it is a large table of its own.")
 @REFERENCE
 def info(
     spec: str,

@@ -135,8 +135,13 @@ def _same_as_above(rows: pa.RecordBatch, last: tuple[Any, ...]) -> tuple[list[bo
     same: BoolArray = np.zeros(rows.num_rows, dtype=bool)
     same[1:] = submit_s[1:] == submit_s[:-1]
     names = ("job", "workload", "user", "again")
-    for row in same.nonzero()[0].tolist():
-        same[row] = all(rows[name][row].as_py() == rows[name][row - 1].as_py() for name in names)
+    at_once = same.nonzero()[0].tolist()
+    ids = rows["job"].to_pylist() if at_once else []
+    for row in at_once:
+        # Nearly always it is another job.
+        same[row] = ids[row] == ids[row - 1] and all(
+            rows[name][row].as_py() == rows[name][row - 1].as_py() for name in names[1:]
+        )
     first, newest = (
         (float(submit_s[row]), *(rows[name][row].as_py() for name in names)) for row in (0, rows.num_rows - 1)
     )
