@@ -53,7 +53,8 @@ def open_trace(spec: str, rejects: Rejects, seed: int = 1, options: ReadOptions 
         raise UserError(f"{path}: no such file or folder")
     if colon and name in RECORDED:
         return _read(_module(name), path, rejects, options)
-    for candidate in RECORDED:
+    # One's own format is known by its header, without asking all others, which takes as long as a short run.
+    for candidate in ("native",) if _module("native").is_certain(path) else RECORDED:
         module = _module(candidate)
         if module.looks_like(path):
             return _read(module, path, rejects, options)

@@ -35,7 +35,6 @@ GIB = 2**30
 
 #: What the publisher found a virtual machine to be, and the class of workload that we take it for.
 CLASSES = {"Interactive": "service", "Delay-insensitive": "batch", "Unknown": "batch"}
-_WORKLOADS = pa.array(["batch", "service"])
 
 #: The buckets of V2 (its files of bucket definitions), by their upper edges.
 BUCKETS = {"cores": ("2", "4", "8", "24", ">24"), "memory_gb": ("2", "4", "8", "32", "64", ">64")}
@@ -131,7 +130,7 @@ def _block(batch: Batch, rejects: Rejects, edition: Edition, odd: Counter[str]) 
         submit_s=created,
         job=batch.column("vm").take(rows),
         user=subscription.take(rows),
-        workload=_WORKLOADS.take(arrow_of((known == 0).astype(np.int64))),
+        workload=pa.array(["batch", "service"]).take(arrow_of((known == 0).astype(np.int64))),
         duration_s=np.where(alive, OPEN_ENDED, np.maximum(deleted - created, STEP_S)),
         cpu_milli=thousandths(cores),
         memory_bytes=np.rint(memory_gb * GIB),

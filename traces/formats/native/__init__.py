@@ -1,7 +1,7 @@
 """Towtank's own trace format: CSV or Parquet, one row a job of identical containers."""
 
 from traces.formats.native.columns import COLUMNS, DEMAND, LATER, MODELLED, REQUIRED
-from traces.formats.native.reader import Native, looks_like
+from traces.formats.native.reader import Native, is_certain, looks_like
 from traces.formats.native.writer import SUFFIXES, NativeWriter, Written, write_native
 
 READER = Native
@@ -17,6 +17,7 @@ __all__ = [
     "Native",
     "NativeWriter",
     "Written",
+    "is_certain",
     "looks_like",
     "write_native",
 ]

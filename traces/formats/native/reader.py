@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from policies.arrays import BoolArray, FloatArray
+from policies.errors import UserError
 from policies.requests import IO_SIZE_BYTES
 from traces.formats.native.columns import DEMAND, LATER, MODELLED, NUMBERS, REQUIRED
 from traces.labels import read_constraints
@@ -20,7 +21,7 @@ from traces.reading.late import Window
 from traces.reading.options import DEFAULT, ReadOptions
 from traces.reading.rejects import OnBadRow, Rejects
 from traces.reading.seen import Seen
-from traces.reading.tables import Batch, Reader
+from traces.reading.tables import Batch, Reader, column_names
 from traces.trace import Arrival, Trace
 from traces.units import EXACT, GPU_MILLI, MILLI, thousandths
 
@@ -191,6 +192,14 @@ def _int(values: FloatArray) -> FloatArray:
 def _whole(values: FloatArray) -> BoolArray:
     whole: BoolArray = np.rint(values) == values
     return whole
+
+
+def is_certain(path: Path) -> bool:
+    """Say whether a path is a file with all columns that the format must have."""
+    try:
+        return path.is_file() and set(REQUIRED).issubset(column_names(path))
+    except UserError:
+        return False
 
 
 def looks_like(path: Path) -> bool:
