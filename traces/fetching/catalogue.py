@@ -320,7 +320,7 @@ CATALOGUE = {
         files=(RemoteFile("WfInstances.zip", "https://github.com/wfcommons/WfInstances/archive/HEAD.zip"),),
         note="unpack with unzip",
     ),
-    "swim": DataSet(
+    "swim_facebook": DataSet(
         title="SWIM: samples of Facebook's Hadoop jobs, 2009 and 2010",
         licence="New BSD",
         credit="Statistical Workload Injector for MapReduce (SWIM), UC Berkeley",

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from experiments.cli import towtank
 from policies.errors import UserError
 from traces.fetching import CATALOGUE, DataSet, RemoteFile, checksums, fetch_file, look, new_session, same_as_known
+from traces.formats import RECORDED
 
 #: Of several pieces, none like another.
 DATA = b"".join(b"%07d\n" % number for number in range(40_000))
@@ -542,3 +543,7 @@ def test_the_files_of_google_2011_are_those_of_its_own_list(traces_dir):
     lines = (traces_dir / "google2011" / "SHA256SUM").read_text().splitlines()
 
     assert {file.name for file in CATALOGUE["google2011"].files} == {line.partition("*")[2] for line in lines}
+
+
+def test_a_data_set_is_called_as_its_format_is():
+    assert set(CATALOGUE) <= set(RECORDED)
