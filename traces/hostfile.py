@@ -1,4 +1,4 @@
-"""Writing machines as a host file, so that a trace that is kept in the native format can be run on its own."""
+"""Host files: machines in a table, one row each; read for a run, and written beside a trace that is kept."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 
+import numpy as np
+
 from policies.errors import UserError
-from policies.requests import RESOURCES
+from policies.requests import DEVICE_MICRO, RESOURCES
 from policies.sharing.disk import DISKS, Disk, disk_named
-from traces.hosts import HostEvent, Hosts, Profile
-from traces.labels import write_labels
+from traces.hosts import TOO_MUCH, HostEvent, Hosts, Profile, sizes
+from traces.labels import read_labels, write_labels
 from traces.units import GPU_MILLI, MILLI
 
 COLUMNS = ("host", "cpus", "memory_bytes", "gpus", "joins_s", "leaves_s", "labels", "disk_class", "net_bps")
+
+#: Columns of a host file that the tank does not model yet; they may stand there and are named in a note.
+LATER_COLUMNS = ("images",)
 
 #: What a host file has no words for, by what it is called where it is counted.
 _NEVER = "hosts are never there: left out"
@@ -27,8 +32,71 @@ _PROFILED = "hosts of which starts or rates were measured: such measurements are
 _DISK = "hosts with a disk that no class describes: left without"
 
 
+def read_hosts(path: Path) -> tuple[Hosts, list[str]]:
+    """Read a host file, CSV or Parquet.
+
+    Columns: ``host, cpus, memory_bytes`` and optionally ``gpus, joins_s, leaves_s, labels, disk_class, net_bps`` and
+    `LATER_COLUMNS`.
+
+    Returns
+    -------
+    Hosts, list of str
+        The hosts, and a note for each column that is read but not modelled yet.
+
+    Raises
+    ------
+    UserError
+        Naming the file and the column or row.
+    """
+    known = (*COLUMNS, *LATER_COLUMNS)
+    from traces.reading import tables  # only where there is a file: Arrow costs a tenth of a start-up
+
+    table = tables.read_whole(path, required=known[:3], optional=known[3:])
+    names = table.text("host")
+    columns = {
+        "cpus": table.number("cpus"),
+        "memory_bytes": table.number("memory_bytes"),
+        "gpus": table.number("gpus", missing=0.0),
+        "joins_s": table.number("joins_s", missing=0.0),
+        "leaves_s": table.number("leaves_s", missing=np.inf),
+        "net_bps": table.number("net_bps", missing=0.0),
+    }
+    for name in ("cpus", "memory_bytes", "gpus", "joins_s", "net_bps"):
+        values = columns[name]
+        table.mark(~(np.isfinite(values) & (values >= 0)), f"{name} must be 0 or more", values)
+    for name, per_unit in (("cpus", MILLI), ("memory_bytes", 1), ("gpus", GPU_MILLI), ("net_bps", 1)):
+        table.mark(columns[name] >= TOO_MUCH / per_unit, f"{name} is more than any machine has", columns[name])
+    joins, leaves = columns["joins_s"], columns["leaves_s"]
+    table.mark(~(leaves > joins), "leaves_s must be later than joins_s", leaves)
+    table.mark(np.array([not name for name in names]), "host is empty", names)
+    first = {name: row for row, name in reversed(list(enumerate(names)))}
+    again = np.array([first[name] != row for row, name in enumerate(names)])
+    table.mark(again, "the host is there twice", names)
+    attributes = []
+    for row, text in enumerate(table.text("labels") if table.has("labels") else ()):
+        try:
+            attributes.append(read_labels(text))
+        except ValueError as error:
+            table.bad.setdefault(row, (str(error), text))
+    disks: list[Disk | None] = []
+    for row, text in enumerate(table.text("disk_class")):
+        try:
+            disks.append(disk_named(text) if text else None)
+        except UserError as error:
+            table.bad.setdefault(row, (str(error), ""))
+    table.refuse()
+    events = [HostEvent(float(t), host, True) for host, t in enumerate(joins) if t > 0]
+    events += [HostEvent(float(t), host, False) for host, t in enumerate(leaves) if t < np.inf]
+    capacity = sizes(columns["cpus"] * MILLI, columns["memory_bytes"], columns["gpus"] * GPU_MILLI)
+    capacity[RESOURCES.index("net")] = np.rint(columns["net_bps"])
+    capacity[RESOURCES.index("disk")] = [DEVICE_MICRO if disk else 0 for disk in disks]
+    hosts = Hosts(names, capacity, joins <= 0, sorted(events), attributes, disks if any(disks) else ())
+    notes = [f"{path}: column {name} is not modelled yet" for name in LATER_COLUMNS if table.has(name)]
+    return hosts, notes
+
+
 def write_hosts(hosts: Hosts, path: Path) -> Counter[str]:
-    """Write machines as `traces.hosts.read_hosts` reads them.
+    """Write machines as `read_hosts` reads them.
 
     Parameters
     ----------

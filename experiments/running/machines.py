@@ -10,7 +10,8 @@ from policies.errors import UserError
 from policies.sharing import disk_named
 from sim.contention import Interplay
 from traces import inventory
-from traces.hosts import Hosts, read_hosts, uniform
+from traces.hostfile import read_hosts
+from traces.hosts import Hosts, uniform
 from traces.trace import Trace
 
 #: Hosts that a cell may have: more would not fit into the memory of most machines.

@@ -18,7 +18,7 @@ from experiments.running.study import RunKey, Study
 from policies.errors import UserError
 from policies.log import Event
 from traces.formats.native import Native
-from traces.hosts import read_hosts
+from traces.hostfile import read_hosts
 from traces.reading.rejects import Rejects
 
 HEADER = "job,submit_s,workload,tasks,duration_s,cpus,memory_bytes,again,user,after,workflow\n"

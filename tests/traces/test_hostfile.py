@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from policies.errors import UserError
 from policies.requests import DEVICE_MICRO, Resources
 from policies.sharing.disk import DISKS, disk_named
-from traces.hostfile import write_hosts
-from traces.hosts import HostEvent, Hosts, Profile, read_hosts, uniform
+from traces.hostfile import read_hosts, write_hosts
+from traces.hosts import HostEvent, Hosts, Profile, uniform
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"), min_size=1, max_size=6)
 LABELS = st.dictionaries(NAMES, st.text(st.characters(exclude_categories=["Cs"]), max_size=4), max_size=2)

@@ -9,7 +9,8 @@ import pytest
 from policies.errors import UserError
 from policies.requests import RESOURCES, Resources, Task
 from policies.sharing import DISKS, disk_named
-from traces.hosts import HostEvent, Hosts, read_hosts, uniform
+from traces.hostfile import read_hosts
+from traces.hosts import HostEvent, Hosts, uniform
 from traces.labels import read_constraints
 
 GIB = 2**30
