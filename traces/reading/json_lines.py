@@ -36,13 +36,12 @@ class JsonLines:
     The fields of a structure become columns of their own, ``capacity.cpus``; a list stays one column. A blank line is
     nobody's row.
 
-    Lines are converted by Arrow, a block at a time. Where it fails, the block is taken line by line by Python's own
-    `json`, so that it is the bad line alone that is named.
+    Lines are read one by one by Python's own `json`. Arrow has a faster reader of JSON lines, but it ends the process
+    (a segmentation fault) on some lines that are damaged.
     """
 
     def __init__(self, path: Path, rejects: Rejects, fields: pa.Schema) -> None:
         self.path, self._rejects, self._fields = path, rejects, fields
-        self._written = fields  # as the fields of the block before were
         self._position: Callable[[], float] = lambda: 0.0
 
     def progress(self) -> float:
@@ -70,38 +69,15 @@ class JsonLines:
 
     def _batch(self, block: bytes, line: int) -> Iterator[Batch]:
         """Make a batch of whole lines, the first of which is number `line`; none if all are blank."""
-        count = block.count(b"\n") + (not block.endswith(b"\n"))
-        lines = np.arange(line, line + count)
-        broken: dict[int, tuple[str, str]] = {}
-        table = self._at_once(block)
-        if table is None or table.num_rows != count:
-            texts = block.removesuffix(b"\n").split(b"\n")
-            filled = [place for place, text in enumerate(texts) if text.strip()]
-            lines = lines[filled]
-            if table is None or table.num_rows != lines.size:
-                table, broken = self._line_by_line([texts[place] for place in filled])
-        if not lines.size:
+        texts = block.removesuffix(b"\n").split(b"\n")
+        filled = [place for place, text in enumerate(texts) if text.strip()]
+        if not filled:
             return
-        self._rejects.read += lines.size
-        batch = Batch(self.path, _columns(table, self._fields), lines)
+        table, broken = self._line_by_line([texts[place] for place in filled])
+        self._rejects.read += len(filled)
+        batch = Batch(self.path, _columns(table, self._fields), line + np.array(filled))
         batch.bad = broken
         yield batch
-
-    def _at_once(self, block: bytes) -> pa.Table | None:
-        """Convert lines fast, or give None if any of them is not made of such fields."""
-        try:
-            block.decode()
-        except UnicodeDecodeError:
-            return None
-        table = _read(block, self._written)
-        if table is None:
-            # Numbers may be written as such or as text, as the exporter likes: see how they are in these lines.
-            found = _read(block, None)
-            if found is None:
-                return None
-            self._written = pa.schema([_as_written(field, found.schema) for field in self._fields])
-            table = _read(block, self._written)
-        return table
 
     def _line_by_line(self, texts: list[bytes]) -> tuple[pa.Table, dict[int, tuple[str, str]]]:
         """Convert lines of which some are no rows; these stay empty and are given with the reason and their text."""
@@ -120,39 +96,6 @@ class JsonLines:
 
 class _NotARowError(Exception):
     """Says why a line is no row."""
-
-
-def _read(block: bytes, schema: pa.Schema | None) -> pa.Table | None:
-    import pyarrow.json as pa_json  # only where it is used: it costs a start-up
-
-    try:
-        return pa_json.read_json(
-            pa.py_buffer(block),
-            read_options=pa_json.ReadOptions(use_threads=False, block_size=len(block) + 2),
-            parse_options=pa_json.ParseOptions(
-                explicit_schema=schema, unexpected_field_behavior="infer" if schema is None else "ignore"
-            ),
-        )
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return None
-
-
-def _as_written(field: pa.Field, found: pa.Schema) -> pa.Field:
-    """Give a field with strings replaced by numbers where that is what they are written as."""
-    place = found.get_field_index(field.name)
-    return field if place < 0 else pa.field(field.name, _kind(field.type, found.field(place).type))
-
-
-def _kind(wanted: pa.DataType, found: pa.DataType) -> pa.DataType:
-    if pa.types.is_struct(wanted) and pa.types.is_struct(found):
-        names = {found.field(i).name: found.field(i).type for i in range(found.num_fields)}
-        return pa.struct(
-            [pa.field(part.name, _kind(part.type, names.get(part.name, part.type))) for part in _parts(wanted)]
-        )
-    if pa.types.is_list(wanted) and pa.types.is_list(found):
-        return pa.list_(_kind(wanted.value_type, found.value_type))
-    plain = pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_boolean(found)
-    return found if pa.types.is_string(wanted) and plain else wanted
 
 
 def _parts(kind: pa.DataType) -> list[pa.Field]:

@@ -336,9 +336,11 @@ def test_tables_may_be_gzipped_and_in_parts(folder):
 
 def test_what_looks_like_the_trace_is_its_folder_or_its_task_table(folder, tmp_path):
     path = folder(job=["j,i,u,Terminated,1,2"], task=[TASK])
-    other = tmp_path / "other.csv"
+    others = tmp_path / "others"
+    others.mkdir()
+    other = others / "other.csv"
     other.write_text("job,submit_s\n")
-    batch_task = tmp_path / "batch_task.csv"  # of the cluster traces of 2018
+    batch_task = others / "batch_task.csv"  # of the cluster traces of 2018
     batch_task.write_text("M1,1.0,j_1,1,Terminated,10,20,100.0,0.2\n")
 
     assert looks_like(path)
