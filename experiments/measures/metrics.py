@@ -5,6 +5,7 @@ The table in the README says what each metric means, with unit and formula.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict
 from itertools import chain
 
@@ -65,7 +66,8 @@ class Metrics:
         self._jobs: Counter[Event] = Counter()  # only jobs that were not counted before
         self._scheduled = 0
         self._tasks: Counter[Event] = Counter()  # only containers that a scheduler placed
-        self._waits: defaultdict[str, list[float]] = defaultdict(list)
+        # Exact quantiles need every one of them: eight bytes each.
+        self._waits: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
         self._schedulers: defaultdict[str, _Thinking] = defaultdict(_Thinking)
         self._first_s: float | None = None
         self._last_end_s: float | None = None
@@ -73,8 +75,8 @@ class Metrics:
         self._at_s = 0.0
         self._level = np.zeros(4 * len(self._loads) + len(self._others))
         self._integral = np.zeros_like(self._level)
-        self._slowdowns: list[float] = []
-        self._slowed: list[int] = []  # how many containers each of them is of
+        self._slowdowns = array("d")
+        self._slowed = array("q")  # how many containers each of them is of
         self._ranges: Looks[FloatArray] = Looks()
         self.speedups = Speedups()
         self._starts = Starts()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 
 import numpy as np
@@ -26,8 +27,8 @@ class Starts:
 
     def __init__(self) -> None:
         self.launched: defaultdict[tuple[str, int], list[tuple[float, int]]] = defaultdict(list)
-        self._took_s: list[float] = []
-        self._counts: list[int] = []  # how many containers took each of them
+        self._took_s = array("d")
+        self._counts = array("q")  # how many containers took each of them
 
     def launch(self, row: Row) -> None:
         """Take note that containers are on their way."""
