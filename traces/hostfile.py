@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import Counter
 from collections.abc import Sequence
 from math import inf
@@ -17,6 +16,7 @@ from policies.sharing.disk import DISKS, Disk, disk_named
 from traces.hosts import TOO_MUCH, HostEvent, Hosts, Profile, sizes
 from traces.labels import read_labels, write_labels
 from traces.units import GPU_MILLI, MILLI
+from traces.whole import written_whole
 
 COLUMNS = ("host", "cpus", "memory_bytes", "gpus", "joins_s", "leaves_s", "labels", "disk_class", "net_bps")
 
@@ -124,9 +124,8 @@ def write_hosts(hosts: Hosts, path: Path) -> Counter[str]:
     for event in hosts.events:
         events.setdefault(event.host, []).append(event)
     disk, net = RESOURCES.index("disk"), RESOURCES.index("net")
-    part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with written_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
             for host, name in enumerate(hosts.names):
@@ -148,13 +147,8 @@ def write_hosts(hosts: Hosts, path: Path) -> Counter[str]:
                         int(hosts.capacity[net, host]) or "",
                     )
                 )  # fmt: skip
-        os.replace(part, path)
     except ValueError as error:
         raise UserError(f"{path}: a host has {error}, which a host file has no way to write") from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
     return +odd
 
 

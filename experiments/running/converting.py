@@ -14,7 +14,6 @@ Beside ``FILE`` with the jobs, in the native format, there are
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import os
@@ -29,6 +28,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from experiments.running.garbage import calm_garbage_collector
 from policies.arrays import IntArray
 from policies.errors import UserError
 from traces.changed.changed import Changed, Origin, changes, sources, traced
@@ -36,6 +36,7 @@ from traces.formats.native import NativeWriter, Written, write_native
 from traces.hostfile import write_hosts
 from traces.reading.seen import Seen
 from traces.trace import Arrival, Trace
+from traces.whole import written_whole
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -113,7 +114,7 @@ def convert(
     Jobs are streamed. Once some job comes after others, the names of all are remembered, in eight bytes each, since a
     native trace names only jobs that stand above: the reading then begins anew.
     """
-    _calm_garbage_collector()
+    calm_garbage_collector()
     side = {suffix: out.with_name(f"{out.name}{suffix}") for suffix in (HOSTS, PREFILL, ORIGIN, ROWS)}
     read = {file.resolve() for source in sources(trace) for file in source.files()}
     for path in (out, *side.values()):
@@ -172,7 +173,8 @@ def convert(
         "versions": {"towtank": version("towtank"), "python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "pyarrow")},
     }
-    _write_whole(side[ORIGIN], json.dumps(known, indent=2) + "\n")
+    with written_whole(side[ORIGIN]) as part:
+        part.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
     return Converted(out, rows.written, tuple(files), tuple(notes))
 
 
@@ -368,19 +370,3 @@ def _remove(files: Iterable[Path]) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _calm_garbage_collector() -> None:
-    """Look for cycles more rarely: many objects are made here that live for a short time, and hardly any cycles."""
-    gc.set_threshold(50_000, 20, 50)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import re
 import resource
@@ -17,6 +16,7 @@ from experiments.measures.metrics import Metrics
 from experiments.measures.statistics import Metric
 from experiments.running import choices
 from experiments.running.at_sea import is_at_sea
+from experiments.running.garbage import calm_garbage_collector
 from experiments.running.study import RunKey, Study
 from experiments.running.water import Water, water_of
 from policies.cell import Commit, Conflict
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from experiments.running.explained import Explanation
 
 Progress = Callable[[float], None]
-
-#: Thresholds of the garbage collector.
-RARELY = (50_000, 20, 50)
 
 
 @dataclass(frozen=True)
@@ -159,7 +156,7 @@ def simulate(
         For anything that the user can mend.
     """
     meter = Meter()
-    _calm_garbage_collector()
+    calm_garbage_collector()
     trace = trace_of(study, key.seed, reject_file)
     with water_of(study, key, trace) as water:
         metrics, explanation, horizon_s = _replayed(study, key, trace, water, sinks, progress)
@@ -276,10 +273,3 @@ def _refuse_empty(study: Study, metrics: dict[str, Metric]) -> None:
     quota = " and into its user's quota" if study.quotas else ""
     if metrics["jobs_submitted"] and metrics["jobs_infeasible"] == metrics["jobs_submitted"]:
         raise UserError(f"{study.trace}: none of its {metrics['jobs_submitted']} jobs fits on any of the hosts{quota}")
-
-
-def _calm_garbage_collector() -> None:
-    """Look for cycles more rarely: a run makes many objects that live long, and hardly any cycles."""
-    if gc.get_threshold() != RARELY:
-        gc.set_threshold(*RARELY)
-        gc.freeze()  # what was imported stays

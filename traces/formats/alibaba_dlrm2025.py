@@ -31,6 +31,7 @@ from policies.errors import UserError
 from traces.hosts import TOO_MUCH
 from traces.reading import jobs
 from traces.reading.arrays import arrow_of
+from traces.reading.columns import amount
 from traces.reading.options import DEFAULT, ReadOptions
 from traces.reading.ordered import ordered
 from traces.reading.rejects import OnBadRow, Rejects
@@ -102,7 +103,7 @@ class AlibabaDlrm2025(Trace):
             latest = (
                 float(np.max(np.array(times)[:, good], initial=0.0))
                 for batch, times in self._batches(Rejects(OnBadRow.SKIP))
-                for good in [_good(batch)]
+                for good in [batch.good()]
             )
             self._last_s = max(latest, default=0.0)
         return self._last_s or None
@@ -139,7 +140,7 @@ class AlibabaDlrm2025(Trace):
     def _blocks(self) -> Iterator[pa.RecordBatch]:
         for batch, (created, scheduled, deleted) in self._batches(self.rejects):
             cores, gpus, memory, disk, rdma = (
-                _amount(batch, name, per_unit)
+                amount(batch, name, per_unit, too_much=TOO_MUCH)
                 for name, per_unit in (
                     ("cpu_request", MILLI), ("gpu_request", GPU_MILLI), ("memory_request", GIB), ("disk_request", GIB),
                     ("rdma_request", 1),
@@ -197,23 +198,10 @@ def _times(batch: Batch) -> tuple[FloatArray, FloatArray, FloatArray]:
     return created, scheduled, deleted
 
 
-def _amount(batch: Batch, name: str, per_unit: int) -> FloatArray:
-    values = batch.number(name)
-    batch.mark(~(values >= 0), f"{name} must be 0 or more", values)
-    batch.mark(values >= TOO_MUCH / per_unit, f"{name} is more than any machine has", values)
-    return values
-
-
 def _either(choose: BoolArray, these: pa.Array, others: pa.Array) -> pa.Array:
     """Give one text or the other, row by row."""
     pairs = zip(choose.tolist(), these.to_pylist(), others.to_pylist(), strict=True)
     return pa.array([this if chosen else other for chosen, this, other in pairs], pa.string())
-
-
-def _good(batch: Batch) -> BoolArray:
-    good = np.ones(len(batch), dtype=bool)
-    good[list(batch.bad)] = False
-    return good
 
 
 def looks_like(path: Path) -> bool:

@@ -31,13 +31,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from policies.arrays import BoolArray, FloatArray
+from policies.arrays import FloatArray
 from policies.errors import UserError
 from policies.requests import Constraint, Operator
 from traces.hosts import TOO_MUCH, Hosts, sizes
 from traces.labels import write_constraints
 from traces.reading import jobs
 from traces.reading.arrays import arrow_of, numpy_of
+from traces.reading.columns import amount
 from traces.reading.database import temporary_database
 from traces.reading.options import DEFAULT, ReadOptions
 from traces.reading.rejects import OnBadRow, Rejects
@@ -146,7 +147,7 @@ class AlibabaGpu2020(Trace):
             for batch in Reader(path, Rejects(), names=COLUMNS[MACHINES]).batches():
                 batch.require("machine")
                 columns = [
-                    _amount(batch, name, most)
+                    amount(batch, name, most, too_much=TOO_MUCH)
                     for name, most in (("cap_cpu", MILLI), ("cap_mem", GIB), ("cap_gpu", MILLI))
                 ]
                 here = batch.text("machine")
@@ -228,7 +229,7 @@ class AlibabaGpu2020(Trace):
                 # What is wrong with rows is told when they are read for good.
                 for batch in Reader(path, Rejects(OnBadRow.SKIP), names=COLUMNS[name]).batches():
                     start, end = _times(batch)
-                    good = _good(batch)
+                    good = batch.good()
                     first_s = min(first_s, float(np.min(start[good & (start > 0)], initial=np.inf)))
                     last_s = max(last_s, float(np.max(np.nan_to_num(np.array([start, end])[:, good]), initial=0.0)))
         return (first_s, max(first_s, last_s)) if first_s < np.inf else (0.0, last_s)
@@ -278,7 +279,7 @@ class AlibabaGpu2020(Trace):
             empty = batch.columns[name].is_null().to_numpy(zero_copy_only=False)
             batch.mark(~(values >= 0), f"{name} must be 0 or more", values)
             batch.mark(values >= EXACT / GIB, f"{name} is more than any machine has", values)
-            self.odd[f"tasks with an empty {name}, taken as nothing"] += int((empty & _good(batch)).sum())
+            self.odd[f"tasks with an empty {name}, taken as nothing"] += int((empty & batch.good()).sum())
         cpu, memory, gpu = (_usable(values) for values in plans.values())
         return {
             "job": batch.column("job_name"), "task": batch.column("task_name"),
@@ -503,20 +504,6 @@ def _times(batch: Batch) -> tuple[FloatArray, FloatArray]:
         times.append(np.where((values > 0) & (values < EXACT), values, np.nan))
     batch.mark(times[1] < times[0], "end_time is before start_time", times[1])
     return times[0], times[1]
-
-
-def _amount(batch: Batch, name: str, per_unit: int) -> FloatArray:
-    """Give what machines have of something; one that does not say is marked."""
-    values = batch.number(name)
-    batch.mark(~(values >= 0), f"{name} must be 0 or more", values)
-    batch.mark(values >= TOO_MUCH / per_unit, f"{name} is more than any machine has", values)
-    return values
-
-
-def _good(batch: Batch) -> BoolArray:
-    good = np.ones(len(batch), dtype=bool)
-    good[list(batch.bad)] = False
-    return good
 
 
 def _usable(values: FloatArray) -> FloatArray:

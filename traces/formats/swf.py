@@ -192,8 +192,7 @@ class Swf(Trace):
         )
         user = batch.column("user")
         # Last, since a row that is put aside says nothing about the order of the others.
-        good = np.ones(len(batch), dtype=bool)
-        good[list(batch.bad)] = False
+        good = batch.good()
         is_job = good & ~partial
         in_order = np.where(is_job, submit_s, 0.0)
         top = np.maximum.accumulate(np.concatenate(([latest], in_order)))

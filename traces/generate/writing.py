@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -22,6 +21,7 @@ from traces.generate.spec import (
     ClassSpec,
     WorkloadSpec,
 )
+from traces.whole import written_whole
 
 #: Longer lists are broken into lines of at most so many characters.
 LINE = 118
@@ -37,14 +37,8 @@ def write_spec(spec: WorkloadSpec, path: Path) -> None:
     UserError
         If the file cannot be written, or the spec has what a file has no words for: classes of the prefill's own.
     """
-    part = path.with_name(f"{path.name}.part")
-    try:
+    with written_whole(path) as part:
         part.write_text("\n".join(lines(spec, str(path))) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def lines(spec: WorkloadSpec, source: str = "workload") -> Iterator[str]:

@@ -22,11 +22,11 @@ def time(batch: Batch, name: str, missing: float = np.nan) -> FloatArray:
     return values
 
 
-def amount(batch: Batch, name: str, per_unit: float, missing: float = np.nan) -> FloatArray:
-    """Give a column of amounts of which `per_unit` are one in the books; wrong ones are marked."""
+def amount(batch: Batch, name: str, per_unit: float, missing: float = np.nan, too_much: float = EXACT) -> FloatArray:
+    """Give amounts of which one is `per_unit` in the books, which takes less than `too_much`; wrong ones are marked."""
     values = batch.number(name, missing)
     batch.mark(~(values >= 0), f"{name} must be 0 or more", values)
-    batch.mark(values >= EXACT / per_unit, f"{name} is more than any machine has", values)
+    batch.mark(values >= too_much / per_unit, f"{name} is more than any machine has", values)
     return values
 
 

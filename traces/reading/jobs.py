@@ -51,7 +51,7 @@ SCHEMA = pa.schema(
         "again": pa.bool_(),  # whether the job was counted before: `Job.resubmission`
     }
 )
-DEMAND = SCHEMA.names[13:20]
+DEMAND = SCHEMA.names[SCHEMA.get_field_index("cpu_cores") :][: len(Demand._fields)]
 _DEFAULTS = {
     "workload": "batch", "tasks": 1, "gpu_milli": 0, "priority": 0, "apart": False, "constraints": "", "user": "",
     "after": "", "workflow": "", "again": False,

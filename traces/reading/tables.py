@@ -15,6 +15,7 @@ import pyarrow.csv as pa_csv
 
 from policies.arrays import BoolArray, FloatArray, IntArray
 from policies.errors import UserError
+from traces.reading.arrays import numpy_of
 from traces.reading.rejects import Rejects, complaint
 
 PARQUET_MAGIC = b"PAR1"
@@ -70,13 +71,20 @@ class Batch:
                 column = column.cast(pa.string())  # which imports Arrow's compute functions
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
                 raise UserError(f"{self.file}: column {name!r} is not text but {column.type}") from None
-        # A hole in a file (a disk that was full) reads as NULs, which no name has.
-        data = column.buffers()[2]
-        if data is not None and b"\0" in memoryview(data).tobytes():
+        self._mark_nuls(name, column)
+        return column
+
+    def _mark_nuls(self, name: str, column: pa.Array) -> None:
+        """Mark what a hole in a file (a disk that was full) reads as, which no name has."""
+        _, starts, data = column.buffers()
+        if data is None:
+            return
+        # Of a part of a column only its own text.
+        first, end = np.frombuffer(starts, np.int32)[[column.offset, column.offset + len(column)]].tolist()
+        if b"\0" in bytes(memoryview(data)[first:end]):
             for row, value in enumerate(column.to_pylist()):
                 if value and "\0" in value:
                     self.bad.setdefault(row, (f"{name} has a NUL character in it", value))
-        return column
 
     def text(self, name: str, missing: str = "") -> list[str]:
         """Give a column as strings, `missing` where it is empty."""
@@ -112,20 +120,24 @@ class Batch:
             numbers = pa.array([self._one_number(name, i, value) for i, value in enumerate(column.to_pylist())])
         except pa.ArrowNotImplementedError:
             raise UserError(f"{self.file}: column {name!r} is not of numbers but of {column.type}") from None
-        return np.asarray(numbers.cast(pa.float64()).fill_null(missing).to_numpy(zero_copy_only=False))
+        return np.asarray(numpy_of(numbers.cast(pa.float64()).fill_null(missing)))
 
     def mark(self, bad: BoolArray, reason: str, values: FloatArray | list[str]) -> None:
         """Mark rows as unusable; a row keeps the first reason that was found."""
         for row in bad.nonzero()[0].tolist():
             self.bad.setdefault(row, (reason, str(values[row])))
 
+    def good(self) -> BoolArray:
+        """Say which rows are not marked."""
+        good = np.ones(len(self), dtype=bool)
+        good[list(self.bad)] = False
+        return good
+
     def reject(self, rejects: Rejects) -> IntArray:
         """Hand the marked rows over, and give the positions of the others."""
         for row in sorted(self.bad):
             rejects.reject(self.file, int(self.lines[row]), *self.bad[row])
-        good = np.ones(len(self), dtype=bool)
-        good[list(self.bad)] = False
-        positions: IntArray = good.nonzero()[0]
+        positions: IntArray = self.good().nonzero()[0]
         rejects.accepted += positions.size
         return positions
 

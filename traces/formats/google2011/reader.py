@@ -41,8 +41,9 @@ from traces.formats.google2011.rows import (
     usage_rows,
     which_parts,
 )
-from traces.formats.google2011.usage import FULL_DISK_BPS, OF_NOBODY, Usage
+from traces.formats.google2011.usage import OF_NOBODY, Usage
 from traces.hosts import Hosts
+from traces.reading.measured import FULL_DISK_BPS
 from traces.reading.options import DEFAULT, ReadOptions
 from traces.reading.reference import UNIT
 from traces.reading.rejects import OnBadRow, Rejects

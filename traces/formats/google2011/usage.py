@@ -5,16 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from policies.requests import Demand
-from policies.sharing import DISKS, device_time
 from policies.sharing.disk import PAGE_BYTES
 from traces.formats.google2011.rows import SECOND_US, Ints, Odd, Rows
+from traces.reading.measured import FULL_DISK_BPS
 from traces.reading.reference import Reference
 from traces.trace import Behaviour, steady
 from traces.units import MILLI
-
-#: Bytes per second that take all the time of the disk on which device time becomes bytes: random reads of a page.
-#: Random, so that it makes no difference to a head who else reads, as the measured time had it in already.
-FULL_DISK_BPS = float(1.0 / device_time(1.0, 0.0, PAGE_BYTES, 1.0, DISKS["HDD"]))
 
 OF_NOBODY = "lines of task_usage about tasks that did not run then, ignored"
 
