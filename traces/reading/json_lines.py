@@ -42,6 +42,7 @@ class JsonLines:
 
     def __init__(self, path: Path, rejects: Rejects, fields: pa.Schema) -> None:
         self.path, self._rejects, self._fields = path, rejects, fields
+        self._convert = [(field.name, _converter(field.type, field.name)) for field in fields]
         self._position: Callable[[], float] = lambda: 0.0
 
     def progress(self) -> float:
@@ -87,7 +88,7 @@ class JsonLines:
             row: dict[str, Any] = {}
             try:
                 value = _object(text)
-                row = {field.name: _as_text(value.get(field.name), field.type, field.name) for field in self._fields}
+                row = {name: convert(value.get(name)) for name, convert in self._convert}
             except _NotARowError as error:
                 broken[number] = (str(error), text[:SHOWN].decode(errors="backslashreplace"))
             rows.append(row)
@@ -104,9 +105,7 @@ def _parts(kind: pa.DataType) -> list[pa.Field]:
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(
-            text.decode(), object_pairs_hook=_once, parse_int=str, parse_float=str, parse_constant=str
-        )  # numbers of any size stay as they are written
+        value = _DECODER.decode(text.decode())
     except UnicodeDecodeError:
         raise _NotARowError("not UTF-8 text") from None
     except (ValueError, RecursionError):
@@ -123,26 +122,49 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _as_text(value: Any, kind: pa.DataType, name: str) -> Any:
-    """Give a value with text for every number in it."""
-    if value is None:
-        return None
+#: Numbers of any size stay as they are written. Made once, for `json.loads` would make one for each line.
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_int=str, parse_float=str, parse_constant=str)
+
+
+def _converter(kind: pa.DataType, name: str) -> Callable[[Any], Any]:
+    """Make what checks a value of a field and gives it with text for every number in it."""
     if pa.types.is_struct(kind):
-        if not isinstance(value, dict):
-            raise _NotARowError(f"{name} is not an object")
-        return {part.name: _as_text(value.get(part.name), part.type, f"{name}.{part.name}") for part in _parts(kind)}
+        parts = [(part.name, _converter(part.type, f"{name}.{part.name}")) for part in _parts(kind)]
+
+        def structure(value: Any) -> Any:
+            if value is None:
+                return None
+            if not isinstance(value, dict):
+                raise _NotARowError(f"{name} is not an object")
+            return {part: convert(value.get(part)) for part, convert in parts}
+
+        return structure
     if pa.types.is_list(kind):
-        if not isinstance(value, list):
-            raise _NotARowError(f"{name} is not a list")
-        return [_as_text(item, kind.value_type, name) for item in value]
-    if isinstance(value, dict | list):
-        raise _NotARowError(f"{name} is neither a text nor a number")
-    text = str(value).lower() if isinstance(value, bool) else value
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a pair of surrogates, which JSON can escape and UTF-8 has no bytes for
-        raise _NotARowError(f"{name} is not a text") from None
-    return text
+        convert = _converter(kind.value_type, name)
+
+        def several(value: Any) -> Any:
+            if value is None:
+                return None
+            if not isinstance(value, list):
+                raise _NotARowError(f"{name} is not a list")
+            return list(map(convert, value))
+
+        return several
+
+    def plain(value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, dict | list):
+            raise _NotARowError(f"{name} is neither a text nor a number")
+        text: str = str(value).lower() if isinstance(value, bool) else value
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:  # half of a pair of surrogates, which JSON can escape and UTF-8 has no bytes for
+                raise _NotARowError(f"{name} is not a text") from None
+        return text
+
+    return plain
 
 
 def _columns(table: pa.Table, fields: pa.Schema) -> dict[str, pa.Array]:
