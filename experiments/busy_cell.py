@@ -19,8 +19,8 @@ from experiments.drawing.curves import curve, legend, panels
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, times_within
 from experiments.measures.tables import by_seed, groups
+from experiments.results.study import Detail, RunKey, Study
 from experiments.running.experiment import Plan, Point
-from experiments.running.study import Detail, RunKey, Study
 
 DAY_S = 86400.0
 MODES = tuple(product(("fine", "coarse"), ("incremental", "gang")))

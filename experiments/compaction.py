@@ -17,9 +17,9 @@ import pandas as pd
 from experiments.drawing.style import COLOURS, Figure, new
 from experiments.measures.checks import Check, times_within
 from experiments.measures.tables import by_seed, groups
+from experiments.results.study import Detail, RunKey, Study
 from experiments.running.compaction import compact
 from experiments.running.experiment import Plan, Point
-from experiments.running.study import Detail, RunKey, Study
 
 POLICIES = ("random-first-fit", "least-allocated", "first-fit", "binpack", "dot-product", "balanced")
 TAKES = ("trace", "policies")

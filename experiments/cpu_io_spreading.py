@@ -24,8 +24,8 @@ from experiments.drawing.style import COLOURS, DASHES, NEUTRAL, Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.statistics import Estimate, estimate
 from experiments.measures.tables import by_seed
+from experiments.results.study import Detail, RunKey, Study
 from experiments.running.experiment import Plan, Point
-from experiments.running.study import Detail, RunKey, Study
 
 UNTIL_S = 2400.0
 LONGER = 4  # times, where the claim of 30 % is looked at

@@ -20,9 +20,9 @@ from experiments.drawing.style import COLOURS, NEUTRAL, Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.crossover import crossings
 from experiments.measures.tables import by_seed
+from experiments.results.study import Detail, RunKey
 from experiments.running.experiment import Plan, Point
 from experiments.running.mixes import Mixed, alike, replay, unlike
-from experiments.running.study import Detail, RunKey
 
 BLIND = "spread"
 KNOWING = ("demand-shape", "tetris", "predicted-contention")

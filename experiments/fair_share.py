@@ -21,10 +21,11 @@ import pandas as pd
 from experiments.drawing.style import COLOURS, Figure, new
 from experiments.measures.checks import Check, within
 from experiments.measures.tables import groups
+from experiments.results.result import Result
+from experiments.results.study import RunKey, Study
 from experiments.running.experiment import Plan, Point
 from experiments.running.placed import Placed, Ran, rates, run_placed
-from experiments.running.simulate import Meter, Progress, Result
-from experiments.running.study import RunKey, Study
+from experiments.running.simulate import Meter, Progress
 from policies.arrays import FloatArray, IntArray
 from policies.requests import Demand
 from policies.sharing import DISKS, Disk, Division, Isolation

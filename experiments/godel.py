@@ -17,8 +17,8 @@ from experiments.drawing.style import COLOURS, NEUTRAL, Figure, new
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.statistics import estimate
 from experiments.measures.tables import by_seed, groups
+from experiments.results.study import Detail, RunKey, Study
 from experiments.running.experiment import Plan, Point
-from experiments.running.study import Detail, RunKey, Study
 
 #: Pods a second that kube-scheduler placed, and Gödel.
 KUBE, GODEL = 300.0, 1000.0

@@ -15,9 +15,9 @@ import pandas as pd
 
 from experiments.drawing.style import COLOURS, NEUTRAL, Figure, new
 from experiments.measures.checks import Check, times_within, within
+from experiments.results.result import COST
+from experiments.results.study import Detail, RunKey, Study
 from experiments.running.experiment import Plan, Point
-from experiments.running.results import COST
-from experiments.running.study import Detail, RunKey, Study
 
 STARTS = 2e9 / (7 * 86400)
 GOAL = 20.0

@@ -19,11 +19,12 @@ from experiments.drawing.curves import curve, legend, panels
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, within
 from experiments.measures.tables import groups
+from experiments.results.result import Result
+from experiments.results.study import RunKey, Study
 from experiments.running import choices
 from experiments.running.experiment import Plan, Point
 from experiments.running.placed import Placed, rates, run_placed
-from experiments.running.simulate import Meter, Progress, Result
-from experiments.running.study import RunKey, Study
+from experiments.running.simulate import Meter, Progress
 from policies.requests import Demand
 from sim.contention import Interplay
 from traces.hosts import uniform

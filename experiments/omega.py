@@ -21,8 +21,8 @@ from experiments.drawing.curves import curve, panels
 from experiments.drawing.style import NEUTRAL, Axes, Figure
 from experiments.measures.tables import groups
 from experiments.measures.theory import Stream, streams_of
+from experiments.results.study import Detail, RunKey, Study
 from experiments.running.experiment import Plan, Point
-from experiments.running.study import Detail, RunKey, Study
 from traces.formats import open_trace
 from traces.reading.rejects import Rejects
 

@@ -16,9 +16,9 @@ import pandas as pd
 from experiments.drawing.style import COLOURS, Figure, new
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.tables import by_seed
+from experiments.results.result import COST
+from experiments.results.study import Detail, RunKey, Study
 from experiments.running.experiment import Plan, Point
-from experiments.running.results import COST
-from experiments.running.study import Detail, RunKey, Study
 
 OFFERED = 40_000.0
 QUALITY, LATENCY, ADAPTIVE = (f"partial-sync:prefer={prefer}" for prefer in ("quality", "latency", "adaptive"))

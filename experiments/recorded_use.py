@@ -19,12 +19,12 @@ import pandas as pd
 from experiments.drawing.style import COLOURS, Figure, new
 from experiments.measures.checks import Check, times_within
 from experiments.measures.tables import by_seed, groups
+from experiments.results.study import Detail, RunKey, Study
 from experiments.running import fitting, mixes
 from experiments.running.experiment import Plan, Point
 from experiments.running.fitting import Fitted
 from experiments.running.mixes import Mixed, unlike
 from experiments.running.runner import Work
-from experiments.running.study import Detail, RunKey, Study
 
 BLIND = "spread"
 POLICIES = (BLIND, "least-allocated", "demand-shape", "predicted-contention")

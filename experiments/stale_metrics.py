@@ -22,9 +22,9 @@ from experiments.drawing.style import NEUTRAL, Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.crossover import crossings
 from experiments.measures.tables import by_seed
+from experiments.results.study import Detail, RunKey
 from experiments.running.experiment import Plan, Point
 from experiments.running.mixes import Mixed, replay, unlike
-from experiments.running.study import Detail, RunKey
 
 BLIND, HERD, COUNTING = "spread", "least-used", "least-used:fresh=true"
 CHANCE, ESTIMATES = "power-of-d:d=2,score=least-used", "load-aware:cpu_threshold=0"

@@ -13,9 +13,9 @@ import click
 from experiments.cli.kinds import Seeds
 
 if TYPE_CHECKING:
+    from experiments.results.result import Result
     from experiments.running.experiment import Outcome
     from experiments.running.runner import Watcher
-    from experiments.running.simulate import Result
 
 
 @click.group()

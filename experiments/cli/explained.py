@@ -13,7 +13,7 @@ from rich.table import Table
 from experiments.running.explained import PLAIN, amount
 
 if TYPE_CHECKING:
-    from experiments.running.simulate import Result
+    from experiments.results.result import Result
 
 #: Hosts of one decision, and things that happened to a job, that are printed.
 MOST_ROWS = 20

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from experiments.cli.kinds import Cores, PerClass, Seeds, Size, Time
-from experiments.running.study import Study
+from experiments.results.study import Study
 
 Group = tuple[Callable[[Any], Any], ...]
 

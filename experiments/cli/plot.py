@@ -14,7 +14,7 @@ def plot(folder: Path) -> None:
     if (folder / "validation.csv").exists():
         from experiments.drawing.comparison import draw_comparison as draw
     else:
-        from experiments.drawing.figures import draw_all as draw
+        from experiments.drawing.catalogue import draw_all as draw
 
     for path in draw(folder):
         click.echo(path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from experiments.running.simulate import Result
+    from experiments.results.result import Result
 
 
 class Progress:

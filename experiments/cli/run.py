@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.cli.options import DEFAULT, HOSTS, SCHEDULERS, SEA, SEEDS, SHARING, WORKLOAD, grouped
-from experiments.running.study import Detail, Study
+from experiments.results.study import Detail, Study
 from policies.errors import UserError
 from policies.sharing import disk_named
 
 if TYPE_CHECKING:
-    from experiments.running.simulate import Result
+    from experiments.results.result import Result
 
 #: Notes that are printed before the table.
 FEW = 3
@@ -110,7 +110,7 @@ def run(
 
             print_explained(results)
     if out is not None and figures and study.detail is not Detail.SUMMARY:
-        from experiments.drawing.figures import draw_all
+        from experiments.drawing.catalogue import draw_all
 
         paths = draw_all(out)
         if not as_json:
@@ -162,7 +162,7 @@ def _print(study: Study, results: list[Result]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from experiments.measures.summary import legend, table
+    from experiments.results.summary import legend, table
 
     first = results[0].metrics
     aside = f"; {first['rows_rejected']} of {first['rows_read']} rows put aside" if first["rows_rejected"] else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from experiments.running.study import Study
+from experiments.results.study import Study
 from policies.errors import UserError
 
 if TYPE_CHECKING:

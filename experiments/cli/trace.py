@@ -41,9 +41,9 @@ def info(
 ) -> None:
     """Say what is in a trace: span, counts, totals against capacity, rates, and rows that cannot be used."""
     from experiments.measures.traceinfo import describe
+    from experiments.results.study import Study
     from experiments.running.machines import hosts_of
     from experiments.running.simulate import trace_of
-    from experiments.running.study import Study
     from traces.units import size
 
     study = Study(
@@ -105,8 +105,8 @@ def generate(
     With --like it is of the same character as a trace, without a row of it, and a table says how like it is.
     """
     from experiments.cli.generate import write_generated, write_like
+    from experiments.results.study import Study
     from experiments.running.simulate import trace_of
-    from experiments.running.study import Study
 
     if (spec is None) == (like is None):
         raise UserError("trace generate: give the name of a workload or --like a trace, one of the two")

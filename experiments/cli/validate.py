@@ -11,7 +11,7 @@ import click
 
 from experiments.cli.options import SCHEDULERS, SEA, SEEDS, SHARING, WORKLOAD, grouped
 from experiments.cli.run import check
-from experiments.running.study import Study
+from experiments.results.study import Study
 
 if TYPE_CHECKING:
     from experiments.running.validation import Validation
@@ -103,8 +103,8 @@ def validate(
 
 
 def _draw(out: Path) -> None:
+    from experiments.drawing.catalogue import draw_all
     from experiments.drawing.comparison import draw_comparison
-    from experiments.drawing.figures import draw_all
 
     for folder in (out / "tank", out / "sea"):
         draw_all(folder)

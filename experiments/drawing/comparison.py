@@ -12,10 +12,10 @@ from experiments.drawing import style
 from experiments.measures.decisions import Decisions
 from experiments.measures.shapes import Shape, shapes_of
 from experiments.measures.statistics import estimate
+from experiments.results.directory import Results
+from experiments.results.study import RunKey
 from experiments.running.machines import hosts_of
-from experiments.running.results import Results
 from experiments.running.simulate import trace_of
-from experiments.running.study import RunKey
 from experiments.running.validation import SEA, TANK, read_decisions, target_of
 
 COLOURS = {TANK: style.COLOURS[0], SEA: style.COLOURS[1]}

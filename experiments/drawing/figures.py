@@ -1,4 +1,4 @@
-"""The figures of a results directory, drawn from its files and from nothing else."""
+"""The figures of a set of runs, drawn from tables and from nothing else."""
 
 from __future__ import annotations
 
@@ -8,74 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from experiments.drawing import style
-from experiments.running.results import Results
-from experiments.running.study import RunKey
-from policies.errors import UserError
+from experiments.results.frames import Frames
+from experiments.results.study import RunKey
 
 #: Small multiples beyond this number are left out and said to be.
 MOST_PANELS = 9
 
 TITLES = {"cpu": "CPU", "memory": "Memory", "gpu": "GPU", "disk": "Disk time", "net": "Network"}
-
-
-def draw_all(folder: Path) -> list[Path]:
-    """Draw every figure of a results directory into its ``figures`` folder.
-
-    Returns
-    -------
-    list of Path
-        The bitmaps; each has an SVG beside it.
-
-    Raises
-    ------
-    UserError
-        If the folder holds no results, or none with a log.
-    """
-    results = Results(folder)
-    results.manifest()
-    summary = _summary(results)
-    logs = {key: results.log / f"{key.file_stem}.parquet" for key in results.finished()}
-    missing = [path for path in logs.values() if not path.exists()]
-    if missing:
-        raise UserError(f"{missing[0]} is missing: figures need a log (--detail jobs or tasks)")
-    figures = {
-        "wait_and_busyness": lambda: wait_and_busyness(summary),
-        "conflicts": lambda: conflicts(summary),
-        "allocation": lambda: over_time(logs, "allocated"),
-        "wait_distribution": lambda: wait_distribution(logs),
-        "imbalance": lambda: imbalance(logs, summary),
-        "load_heatmap": lambda: load_heatmap(logs),
-    }
-    if all(_load(path) == USED for path in logs.values()):
-        figures["use"] = lambda: over_time(logs, "used")
-        figures["slowdown"] = lambda: slowdown(logs)
-    return [style.save(draw(), results.figures / stem)[0] for stem, draw in figures.items()]
-
-
-#: What of a host's CPU is looked at: what is used where hosts are shared, and else what is allocated.
-USED, ALLOCATED = "cpu_used", "cpu_allocated"
-
-
-def _load(path: Path) -> str:
-    return USED if USED in pq.read_schema(path).names else ALLOCATED
-
-
-def _summary(results: Results) -> pd.DataFrame:
-    rows = [{**result.key._asdict(), **result.metrics} for result in results.finished().values()]
-    if not rows:
-        raise UserError(f"{results.folder} holds no finished run yet")
-    return pd.DataFrame(rows)
-
-
-def _firsts(logs: dict[RunKey, Path]) -> Iterator[tuple[RunKey, Path, str]]:
-    """Give one run for each architecture and policy, that of the lowest seed, with its label."""
-    lowest = min(key.seed for key in logs)
-    for key, path in logs.items():
-        if key.seed == lowest:
-            yield key, path, f"{key.architecture}, {_short(key.policy)}"
 
 
 def _short(policy: str) -> str:
@@ -140,16 +81,19 @@ def _named(summary: pd.DataFrame, prefix: str) -> dict[str, str]:
     return {name: name[len(prefix) + 1 :] for name in summary.columns if name.startswith(prefix + ".")}
 
 
-def _lines(logs: dict[RunKey, Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _label(key: RunKey) -> str:
+    return f"{key.architecture}, {_short(key.policy)}"
+
+
+def _lines(frames: Frames) -> Iterator[tuple[RunKey, dict[str, Any]]]:
     """Give one run for each architecture and policy, and its line's look: colour by policy, dashes by architecture."""
-    runs = list(_firsts(logs))
-    architectures = list(dict.fromkeys(key.architecture for key, _, _ in runs))
-    policies = list(dict.fromkeys(key.policy for key, _, _ in runs))
-    for key, path, label in runs:
+    architectures = list(dict.fromkeys(key.architecture for key in frames.firsts))
+    policies = list(dict.fromkeys(key.policy for key in frames.firsts))
+    for key in frames.firsts:
         yield (
-            path,
+            key,
             {
-                "label": label,
+                "label": _label(key),
                 "color": style.COLOURS[policies.index(key.policy) % len(style.COLOURS)],
                 "ls": style.DASHES[architectures.index(key.architecture) % len(style.DASHES)],
                 "lw": 1.2,
@@ -162,8 +106,9 @@ def _legend_below(figure: style.Figure, axes: style.Axes) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), fontsize=8)
 
 
-def wait_and_busyness(summary: pd.DataFrame) -> style.Figure:
+def wait_and_busyness(frames: Frames) -> style.Figure:
     """Draw how long jobs wait and how busy schedulers are."""
+    summary = frames.summary
     figure = style.new(9, max(2.4, 1.4 + 0.5 * len(summary.groupby(["architecture", "policy"]))))
     left, right = figure.subplots(1, 2)
     _bars(left, "Mean wait to the first attempt", summary, _named(summary, "wait_mean_s"))
@@ -176,8 +121,9 @@ def wait_and_busyness(summary: pd.DataFrame) -> style.Figure:
     return figure
 
 
-def conflicts(summary: pd.DataFrame) -> style.Figure:
+def conflicts(frames: Frames) -> style.Figure:
     """Draw how many transactions conflict."""
+    summary = frames.summary
     figure = style.new(7, max(2.4, 1.3 + 0.5 * len(summary.groupby(["architecture", "policy"]))))
     axes = figure.subplots()
     _bars(axes, "Conflict fraction", summary, _named(summary, "conflict_fraction"))
@@ -186,11 +132,10 @@ def conflicts(summary: pd.DataFrame) -> style.Figure:
     return figure
 
 
-def over_time(logs: dict[RunKey, Path], of: str) -> style.Figure:
+def over_time(frames: Frames, of: str) -> style.Figure:
     """Draw the share of each resource that is allocated or used, over time."""
-    first = next(iter(logs.values()))
-    loads = [name for name in pq.read_schema(first).names if name.endswith(f"_{of}")]
-    series = [(_levels(path, loads), look) for path, look in _lines(logs)]
+    loads = [name for name in frames.columns(frames.firsts[0]) if name.endswith(f"_{of}")]
+    series = [(frames.levels(key, loads), look) for key, look in _lines(frames)]
     figure = style.new(8, 1.4 + 1.8 * len(loads))
     panels = figure.subplots(len(loads), 1, sharex=True, squeeze=False)[:, 0]
     unit_s, unit = style.time_unit(max(frame["t_s"].iloc[-1] for frame, _ in series))
@@ -205,20 +150,12 @@ def over_time(logs: dict[RunKey, Path], of: str) -> style.Figure:
     return figure
 
 
-def _levels(path: Path, names: list[str], points: int = 1000) -> pd.DataFrame:
-    """Read states of the cell over time, thinned to some points: each the value that holds there."""
-    frame = pq.read_table(path, columns=["t_s", *names]).to_pandas()
-    grid = np.linspace(frame["t_s"].iloc[0], frame["t_s"].iloc[-1], points)
-    last = np.searchsorted(frame["t_s"].to_numpy(), grid, side="right") - 1
-    return frame.iloc[last].assign(t_s=grid).reset_index(drop=True)
-
-
-def slowdown(logs: dict[RunKey, Path]) -> style.Figure:
+def slowdown(frames: Frames) -> style.Figure:
     """Draw how the slowdowns of containers are distributed: run time with neighbours / run time alone."""
     figure = style.new(7, 3.8)
     axes = figure.subplots()
-    for path, look in _lines(logs):
-        frame = pq.read_table(path, columns=["event", "scheduler", "tasks", "seconds", "alone_s"]).to_pandas()
+    for key, look in _lines(frames):
+        frame = frames.log(key, ["event", "scheduler", "tasks", "seconds", "alone_s"])
         ended = frame[(frame["event"] == "finished") & (frame["scheduler"] != "") & (frame["alone_s"] > 0)]
         slowed = (ended["seconds"] / ended["alone_s"]).to_numpy()
         order = np.argsort(slowed, kind="stable")
@@ -230,19 +167,19 @@ def slowdown(logs: dict[RunKey, Path]) -> style.Figure:
     return figure
 
 
-def wait_distribution(logs: dict[RunKey, Path]) -> style.Figure:
+def wait_distribution(frames: Frames) -> style.Figure:
     """Draw how the waits are distributed, workload class by workload class."""
     columns = ["event", "attempt", "workload", "age_s"]
-    frames = []
-    for path, look in _lines(logs):
-        frame = pq.read_table(path, columns=columns).to_pandas()
+    waited = []
+    for key, look in _lines(frames):
+        frame = frames.log(key, columns)
         counted = ((frame["event"] == "attempted") & (frame["attempt"] == 1)) | (frame["event"] == "unattempted")
-        frames.append((frame[counted], look))
-    workloads = sorted({name for frame, _ in frames for name in frame["workload"].unique()})
+        waited.append((frame[counted], look))
+    workloads = sorted({name for frame, _ in waited for name in frame["workload"].unique()})
     figure = style.new(1 + 3.6 * len(workloads), 3.6)
     panels = figure.subplots(1, len(workloads), sharey=True, squeeze=False)[0]
     for axes, workload in zip(panels, workloads, strict=True):
-        for frame, look in frames:
+        for frame, look in waited:
             waits = np.sort(frame.loc[frame["workload"] == workload, "age_s"].to_numpy())
             # On a logarithmic axis a wait of nothing has no place: it stands at a millisecond.
             shares = np.arange(1, waits.size + 1) / max(waits.size, 1)
@@ -253,12 +190,12 @@ def wait_distribution(logs: dict[RunKey, Path]) -> style.Figure:
     return figure
 
 
-def imbalance(logs: dict[RunKey, Path], summary: pd.DataFrame) -> style.Figure:
+def imbalance(frames: Frames) -> style.Figure:
     """Draw how unevenly the hosts are loaded: over time, and as the mean of three measures."""
     series = []
-    for path, look in _lines(logs):
-        names = [f"{_load(path)}_mean", f"{_load(path)}_std"]
-        frame = _levels(path, names)
+    for key, look in _lines(frames):
+        names = [f"cpu_{frames.looked_at(key)}_{of}" for of in ("mean", "std")]
+        frame = frames.levels(key, names)
         mean, std = (frame[name] for name in names)
         series.append((frame["t_s"], std / mean.where(mean > 0), look))
     figure = style.new(10, max(3.6, 1.8 + 0.4 * len(series)))
@@ -276,16 +213,16 @@ def imbalance(logs: dict[RunKey, Path], summary: pd.DataFrame) -> style.Figure:
         "cpu_imbalance_std": "standard deviation",
         "cpu_imbalance_range": "max − min",
     }
-    _bars(bars, "CPU imbalance, mean over time", summary, measures)
-    of = "used" if _load(next(iter(logs.values()))) == USED else "allocated"
+    _bars(bars, "CPU imbalance, mean over time", frames.summary, measures)
+    of = frames.looked_at(frames.firsts[0])
     bars.set(xlabel=f"of {of} / capacity, over hosts")
     return figure
 
 
-def load_heatmap(logs: dict[RunKey, Path]) -> style.Figure:
+def load_heatmap(frames: Frames) -> style.Figure:
     """Draw the CPU allocated, or used, on every host over time: hosts from the most to the least loaded."""
-    runs = list(_firsts(logs))
-    of = "used" if _load(runs[0][1]) == USED else "allocated"
+    runs = frames.firsts
+    of = frames.looked_at(runs[0])
     shown = runs[:MOST_PANELS]
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
@@ -295,10 +232,9 @@ def load_heatmap(logs: dict[RunKey, Path]) -> style.Figure:
     top = 1.0  # more where a trace recorded hosts that hold more than they have
     for axes in panels.flat[len(shown) :]:
         axes.set_visible(False)
-    for axes, (_, path, label) in zip(panels.flat, shown, strict=False):
-        table = pq.read_table(path.with_suffix(".hosts.parquet"))
-        t_s = table["t_s"].to_numpy()
-        load = table[f"cpu_{of}"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(t_s), -1)
+    for axes, key in zip(panels.flat, shown, strict=False):
+        t_s, loads = frames.hosts(key)
+        load = loads[f"cpu_{of}"]
         load = load[:, np.argsort(-np.nan_to_num(load).mean(axis=0), kind="stable")]
         top = max(top, float(np.nanmax(load)) if np.isfinite(load).any() else 1.0)
         unit_s, unit = style.time_unit(t_s[-1] if t_s.size else 0.0)
@@ -311,7 +247,7 @@ def load_heatmap(logs: dict[RunKey, Path]) -> style.Figure:
             interpolation="nearest",
         )
         images.append(image)
-        axes.set_title(label, fontsize=8)
+        axes.set_title(_label(key), fontsize=8)
         axes.grid(visible=False)
         axes.set(xlabel=unit)
     for axes in panels[:, 0]:

@@ -11,7 +11,7 @@ from experiments.measures.checks import Verdict, times_within, within
 from experiments.measures.decisions import Comparison, Decisions, compare
 from experiments.measures.shapes import Shape
 from experiments.measures.statistics import Estimate, Metric, estimate
-from experiments.running.study import RunKey
+from experiments.results.study import RunKey
 
 
 class Measure(NamedTuple):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.running.study import RunKey, Study
+from experiments.results.study import RunKey, Study
 from policies.errors import UserError
 from policies.sharing import disk_named
 

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.measures.statistics import Metric
+from experiments.results.result import Result
+from experiments.results.study import RunKey, Study
 from experiments.running import choices
 from experiments.running.machines import hosts_of
-from experiments.running.simulate import Meter, Progress, Result, trace_of
-from experiments.running.study import RunKey, Study
+from experiments.running.simulate import Meter, Progress, trace_of
 from policies.arrays import IntArray
 from policies.cell import Ledger
 from policies.errors import UserError

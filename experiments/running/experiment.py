@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from experiments.measures.checks import Check
-from experiments.running.results import provenance
+from experiments.results.provenance import provenance
+from experiments.results.result import Result
+from experiments.results.study import RunKey, Study
 from experiments.running.runner import Fold, Run, Watcher, Work, run_all
-from experiments.running.simulate import Result
-from experiments.running.study import RunKey, Study
 from policies.errors import UserError
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from math import ceil
 import numpy as np
 
 from experiments.measures.statistics import Metric
-from experiments.running.simulate import Progress, Result, simulate, trace_of
-from experiments.running.study import RunKey, Study
+from experiments.results.result import Result
+from experiments.results.study import RunKey, Study
+from experiments.running.simulate import Progress, simulate, trace_of
 from policies.errors import UserError
 from policies.requests import RESOURCES
 from traces.trace import Arrival, Trace

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from experiments.results.study import Study
 from experiments.running import choices
-from experiments.running.study import Study
 from policies.errors import UserError
 from policies.sharing import disk_named
 from sim.contention import Interplay

@@ -8,8 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from experiments.running.simulate import Progress, Result, simulate
-from experiments.running.study import RunKey, Study
+from experiments.results.result import Result
+from experiments.results.study import RunKey, Study
+from experiments.running.simulate import Progress, simulate
 from policies.requests import Demand, Group, Job, Resources, Task
 from policies.sharing import DISKS, device_time
 from policies.streams import stream

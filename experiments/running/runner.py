@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from experiments.running.simulate import Progress, Result, inputs_of, simulate
-from experiments.running.study import Detail, RunKey, Study
+from experiments.results.result import Result
+from experiments.results.study import Detail, RunKey, Study
+from experiments.running.simulate import Progress, inputs_of, simulate
 from policies.log import Levels, Sink
 
 #: Told how many runs are done, those that go on counted in part.
@@ -27,7 +28,7 @@ WATCH_S = 0.1
 _shares: Any = None
 
 if TYPE_CHECKING:
-    from experiments.running.results import LogWriter
+    from experiments.results.logs import LogWriter
 
 
 def run_study(
@@ -69,7 +70,7 @@ def run_study(
     done: dict[RunKey, Result] = {}
     results = None
     if out is not None:
-        from experiments.running.results import Results
+        from experiments.results.directory import Results
 
         results = Results(out)
         results.begin(study, inputs_of(study))
@@ -165,7 +166,8 @@ def run_one(run: Run, progress: Progress) -> Result:
     writers: list[LogWriter] = []
     rejected = None
     if out is not None:
-        from experiments.running.results import LogWriter, Results
+        from experiments.results.directory import Results
+        from experiments.results.logs import LogWriter
 
         results = Results(out)
         rejected = results.rejected if writes_rejects else None

@@ -7,17 +7,18 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.measures.metrics import Metrics
 from experiments.measures.statistics import Metric
+from experiments.results.result import Result
+from experiments.results.study import RunKey, Study
 from experiments.running import choices
 from experiments.running.at_sea import is_at_sea
 from experiments.running.garbage import calm_garbage_collector
-from experiments.running.study import RunKey, Study
 from experiments.running.water import Water, water_of
 from policies.cell import Commit, Conflict
 from policies.errors import UserError
@@ -41,34 +42,6 @@ if TYPE_CHECKING:
     from experiments.running.explained import Explanation
 
 Progress = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one run came to.
-
-    Attributes
-    ----------
-    key : RunKey
-        Which run.
-    metrics : dict
-        By name, as in the README's table.
-    cost : dict
-        What it took: ``wall_s``, ``cpu_s``, ``peak_rss_bytes``.
-    notes : tuple of str
-        What was assumed about the workload.
-    folded : list of dict
-        What else an experiment made of the log.
-    explained : list of dict
-        How each job that was asked about was placed; see `experiments.running.explained`.
-    """
-
-    key: RunKey
-    metrics: dict[str, Metric]
-    cost: dict[str, float | int]
-    notes: tuple[str, ...] = ()
-    folded: Sequence[dict[str, Any]] = ()
-    explained: Sequence[dict[str, Any]] = ()
 
 
 class Meter:

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from experiments.measures.agreement import Agreement, Factor, Observed, Row, agreement, observed
 from experiments.measures.decisions import Decisions
 from experiments.measures.shapes import Shape, shapes_of
+from experiments.results.directory import Results
+from experiments.results.logs import read_log
+from experiments.results.provenance import provenance
+from experiments.results.result import Result
+from experiments.results.study import Detail, RunKey, Study
 from experiments.running.at_sea import is_at_sea
 from experiments.running.machines import hosts_of
-from experiments.running.results import Results, provenance, read_log
 from experiments.running.runner import Watcher, run_study
-from experiments.running.simulate import Result, trace_of
-from experiments.running.study import Detail, RunKey, Study
+from experiments.running.simulate import trace_of
 from experiments.running.validation_report import report
 from policies.errors import UserError
 from traces.inventory import HostEntry, as_toml, read_inventory

@@ -7,7 +7,7 @@ from math import isfinite
 
 from experiments.measures.agreement import Agreement, Factor, Row
 from experiments.measures.statistics import Estimate
-from experiments.running.study import Study
+from experiments.results.study import Study
 
 
 def report(agreed: Agreement, sea: Study, hosts: int, target: float, notes: Sequence[str] = ()) -> str:

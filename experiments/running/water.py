@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from experiments.results.study import RunKey, Study
 from experiments.running import choices
 from experiments.running.at_sea import docker_hosts, is_at_sea
 from experiments.running.machines import hosts_of, interplay_of
-from experiments.running.study import RunKey, Study
 from policies.errors import UserError
 from policies.log import Levels
 from sim import Tank, TankOptions

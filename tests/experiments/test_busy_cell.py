@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+from experiments.results.study import RunKey, Study
 from experiments.running.simulate import simulate
-from experiments.running.study import RunKey, Study
 
 SEEDS = range(1, 5)
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from experiments.cli import towtank
+from experiments.results.study import RunKey, Study
 from experiments.running.simulate import simulate
-from experiments.running.study import RunKey, Study
 from policies.errors import UserError
 from policies.log import Event
 from traces.formats.native import Native

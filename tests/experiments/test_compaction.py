@@ -2,8 +2,8 @@
 
 import pytest
 
+from experiments.results.study import RunKey, Study
 from experiments.running.compaction import compact
-from experiments.running.study import RunKey, Study
 from policies.errors import UserError
 
 HEADER = "job,submit_s,workload,tasks,duration_s,cpus,memory_bytes"

@@ -8,9 +8,9 @@ import pytest
 
 from experiments.drawing import style
 from experiments.measures.checks import within
+from experiments.results.study import RunKey, Study
 from experiments.running import experiment
 from experiments.running.experiment import Plan, Point, Scale
-from experiments.running.study import RunKey, Study
 from policies.errors import UserError
 
 

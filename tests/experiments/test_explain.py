@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from experiments.results.study import RunKey, Study
 from experiments.running.explained import Explanation
 from experiments.running.simulate import simulate
-from experiments.running.study import RunKey, Study
 from policies.log import SAMPLED
 from policies.placement import BUILT_IN
 

@@ -9,11 +9,11 @@ import pytest
 
 from experiments import estimate_error, recorded_use, stale_metrics
 from experiments.measures.crossover import crossing, crossings
+from experiments.results.study import RunKey
 from experiments.running import fitting
 from experiments.running.experiment import Plan
 from experiments.running.fitting import Fitted, peak
 from experiments.running.mixes import DISK_SHARE, MEMORY_BYTES, Kind, Mixed, alike, arrivals, replay, unlike
-from experiments.running.study import RunKey
 from policies.requests import Demand, Group, Job, Resources, Task
 from policies.sharing import DISKS, device_time
 from traces.trace import Arrival

@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
+from experiments.results.study import RunKey, Study
 from experiments.running.simulate import simulate
-from experiments.running.study import RunKey, Study
 
 DAY_S = 86400.0
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from experiments.results.study import RunKey, Study
 from experiments.running.simulate import simulate
-from experiments.running.study import RunKey, Study
 
 SUBMIT, SCHEDULE = "0", "1"
 

@@ -18,10 +18,11 @@ from experiments.measures.agreement import Observed, agreement, observed
 from experiments.measures.checks import Verdict
 from experiments.measures.decisions import Decisions, compare
 from experiments.measures.shapes import Shape, shapes_of
+from experiments.results.directory import Results
+from experiments.results.logs import read_log
+from experiments.results.study import RunKey, Study
 from experiments.running.machines import hosts_of
-from experiments.running.results import Results, read_log
 from experiments.running.simulate import simulate, trace_of
-from experiments.running.study import RunKey, Study
 from experiments.running.validation import as_json, begin, both_worlds, compared, machines, validate
 from policies.errors import UserError
 from policies.log import Event, Log

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from experiments.measures.decisions import Decisions, compare
-from experiments.running.results import read_log
+from experiments.results.logs import read_log
 
 ROOT = Path(__file__).parents[2]
 RUN = ["run", "--policy", "spread", "--architecture", "monolithic", "--detail", "tasks", "--no-figures"]

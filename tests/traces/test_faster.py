@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from experiments.results.study import RunKey, Study
 from experiments.running.simulate import simulate
-from experiments.running.study import RunKey, Study
 from policies.requests import Demand, Group, Job, MapReduce, Resources, Task
 from traces.changed.faster import Faster
 from traces.hosts import HostEvent, uniform

@@ -7,7 +7,7 @@ from math import inf
 from typing import NamedTuple
 
 from experiments.measures.statistics import Metric, estimate
-from experiments.running.simulate import Result
+from experiments.results.result import Result
 
 
 class Column(NamedTuple):

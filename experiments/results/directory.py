@@ -1,0 +1,185 @@
+"""A results directory: what was asked for, what came of it, and the log it came from.
+
+``run.json``, ``summary.csv`` (one row a run), ``log/*.parquet``, ``figures/``; ``rejected.csv`` where rows of the
+trace were put aside, ``explain.json`` where ``--explain`` asked how jobs were placed.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from experiments.measures.statistics import Metric
+from experiments.results.provenance import fingerprint, provenance
+from experiments.results.result import COST, Result
+from experiments.results.study import RunKey, Study
+from policies.errors import UserError
+
+
+class Results:
+    """A results directory, new or taken up again.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._manifest = folder / "run.json"
+        self._summary = folder / "summary.csv"
+        self.log = folder / "log"
+        self.figures = folder / "figures"
+        self.rejected = folder / "rejected.csv"
+        self._explained = folder / "explain.json"
+        self._held: int | None = None
+
+    def begin(self, study: Study, inputs: Mapping[str, Iterable[Path]]) -> None:
+        """Make the directory, or see that it belongs to the same study of the same files.
+
+        Parameters
+        ----------
+        study : Study
+            What was asked for.
+        inputs : mapping
+            The files that decide what comes of it, by what they are.
+
+        Raises
+        ------
+        UserError
+            If it belongs to another one, or to nobody, or somebody else is writing into it.
+        """
+        manifest = {
+            "study": study.as_json(),
+            "inputs": {name: fingerprint(files) for name, files in inputs.items()},
+            **provenance(),
+        }
+        finished = self.finished()
+        if self._manifest.exists():
+            before = self.manifest()
+            for part in ("study", "inputs"):
+                # What was begun and never finished is nobody's loss.
+                if before.get(part) != manifest[part] and finished:
+                    name = _first_difference(before.get(part), manifest[part])
+                    raise UserError(
+                        f"{self.folder} holds the results of another configuration ({part}: {name}); "
+                        "choose another --out or remove it"
+                    )
+        elif self.folder.exists() and any(self.folder.iterdir()):
+            raise UserError(f"{self.folder} is not empty and holds no results of ours; choose another --out")
+        self.log.mkdir(parents=True, exist_ok=True)
+        self._lock()
+        if not finished:
+            _write_whole(self._manifest, json.dumps(manifest, indent=2) + "\n")
+
+    def _lock(self) -> None:
+        """Have the directory to ourselves until `end`, or as long as this process lives."""
+        self._held = os.open(self.log, os.O_RDONLY)
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._held)
+            self._held = None
+            raise UserError(f"{self.folder}: another process is writing into it") from None
+
+    def end(self) -> None:
+        """Let others have the directory."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def note(self, notes: Iterable[str]) -> None:
+        """Keep what was assumed about the workload in ``run.json``."""
+        manifest = self.manifest()
+        manifest["notes"] = list(dict.fromkeys([*manifest.get("notes", ()), *notes]))
+        _write_whole(self._manifest, json.dumps(manifest, indent=2) + "\n")
+
+    def manifest(self) -> dict[str, Any]:
+        """Read ``run.json``.
+
+        Raises
+        ------
+        UserError
+            If the folder is no results directory.
+        """
+        try:
+            manifest: dict[str, Any] = json.loads(self._manifest.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{self.folder} is no results directory: there is no run.json in it") from None
+        except json.JSONDecodeError as error:
+            raise UserError(f"{self._manifest}:{error.lineno}: {error.msg}") from None
+        return manifest
+
+    def study(self) -> Study:
+        """Give the study that the results are of."""
+        return Study.from_json(self.manifest()["study"])
+
+    def finished(self) -> dict[RunKey, Result]:
+        """Give the results that are there."""
+        if not self._summary.exists():
+            return {}
+        with self._summary.open(newline="", encoding="utf-8") as file:
+            results = [self._result(row) for row in csv.DictReader(file)]
+        explained: dict[RunKey, Any] = {}
+        if self._explained.exists():
+            for run in json.loads(self._explained.read_text(encoding="utf-8"))["runs"]:
+                explained[RunKey(run["architecture"], run["policy"], run["seed"])] = run["explain"]
+        return {result.key: replace(result, explained=explained.get(result.key, ())) for result in results}
+
+    @staticmethod
+    def _result(row: Mapping[str, str]) -> Result:
+        key = RunKey(row["architecture"], row["policy"], int(row["seed"]))
+        numbers = {name: _number(text) for name, text in row.items() if name not in RunKey._fields and text != ABSENT}
+        cost = {name: numbers.pop(name) or 0 for name in COST}
+        return Result(key, numbers, cost)
+
+    def write_explained(self, results: Iterable[Result]) -> None:
+        """Write ``explain.json``, whole or not at all."""
+        runs = [{**result.key._asdict(), "explain": list(result.explained)} for result in results]
+        _write_whole(self._explained, json.dumps({"runs": runs}, indent=1) + "\n")
+
+    def write_summary(self, results: Iterable[Result]) -> None:
+        """Write ``summary.csv``, whole or not at all."""
+        rows = [dict(zip(RunKey._fields, r.key, strict=True)) | r.metrics | r.cost for r in results]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        names.sort(key=COST.__contains__)
+        part = self._summary.with_suffix(".part")
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names, restval=ABSENT)
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(part, self._summary)
+
+
+#: A metric that a run does not have, unlike one whose value is unknown (an empty field).
+ABSENT = "-"
+
+
+def _number(text: str) -> Metric:
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _first_difference(before: object, now: object) -> str:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in now:
+            if before.get(name) != now[name]:
+                return f"{name} was {before.get(name)!r}, is {now[name]!r}"
+    return f"was {before!r}, is {now!r}"
+
+
+def _write_whole(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)

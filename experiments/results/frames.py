@@ -1,0 +1,168 @@
+"""A results directory as tables: what figures, comparisons, reports and notebooks are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from experiments.results.directory import Results
+from experiments.results.result import Result
+from experiments.results.study import RunKey, Study
+from policies.arrays import FloatArray
+from policies.errors import UserError
+
+#: What of a resource is looked at: what is used where hosts are shared, and else what is allocated.
+USED, ALLOCATED = "used", "allocated"
+
+
+class HostLoads(NamedTuple):
+    """The load of every host at every look.
+
+    Attributes
+    ----------
+    t_s : ndarray of shape (n_looks,)
+        When, in seconds since the run began.
+    loads : dict of str to ndarray of shape (n_looks, n_hosts)
+        By name, ``cpu_allocated`` and so on: the share of the host's capacity, NaN where the host is not there.
+    """
+
+    t_s: FloatArray
+    loads: dict[str, FloatArray]
+
+
+class Frames:
+    """The tables of a results directory, each read when it is asked for.
+
+    Parameters
+    ----------
+    folder : Path
+        The results directory.
+
+    Attributes
+    ----------
+    results : Results
+        The directory.
+    study : Study
+        What was asked for.
+
+    Raises
+    ------
+    UserError
+        If the folder holds no results.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.results = Results(folder)
+        self.study: Study = self.results.study()
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """The table of runs: one row a run, columns ``architecture``, ``policy``, ``seed``, its metrics and its cost.
+
+        A metric that a run does not have, or that is unknown, is NaN.
+        """
+        rows = [{**r.key._asdict(), **r.metrics, **r.cost} for r in self._finished.values()]
+        if not rows:
+            raise UserError(f"{self.results.folder} holds no finished run yet")
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def _finished(self) -> dict[RunKey, Result]:
+        return self.results.finished()
+
+    @property
+    def runs(self) -> list[RunKey]:
+        """The runs that are finished, in the study's order."""
+        return list(self._finished)
+
+    @property
+    def firsts(self) -> list[RunKey]:
+        """One run of each architecture and policy: that of the lowest seed."""
+        runs = self.runs
+        lowest = min((key.seed for key in runs), default=0)
+        return [key for key in runs if key.seed == lowest]
+
+    def has_log(self) -> bool:
+        """Say whether there is a log of every finished run."""
+        return all(self.log_file(key).exists() for key in self.runs)
+
+    def log_file(self, key: RunKey) -> Path:
+        """Give the file of what happened in a run."""
+        return self.results.log / f"{key.file_stem}.parquet"
+
+    def columns(self, key: RunKey) -> list[str]:
+        """Give the columns of a run's log."""
+        return list(pq.read_schema(self._there(self.log_file(key))).names)
+
+    def log(self, key: RunKey, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Read what happened in a run: one row for each thing, with the fields of `policies.log.Row` and its levels.
+
+        Raises
+        ------
+        UserError
+            If there is no log of it.
+        """
+        path = self._there(self.log_file(key))
+        return pq.read_table(path, columns=None if columns is None else list(columns)).to_pandas()
+
+    def levels(self, key: RunKey, names: Sequence[str], points: int = 1000) -> pd.DataFrame:
+        """Read states of the cell over time, on an even grid: each the value that holds there.
+
+        Parameters
+        ----------
+        key : RunKey
+            Which run.
+        names : sequence of str
+            Levels, as ``cpu_allocated``.
+        points : int
+            How many places the grid has.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``t_s`` and `names`, one row for each place.
+        """
+        frame = self.log(key, ["t_s", *names])
+        grid = np.linspace(frame["t_s"].iloc[0], frame["t_s"].iloc[-1], points)
+        last = np.searchsorted(frame["t_s"].to_numpy(), grid, side="right") - 1
+        return frame.iloc[last].assign(t_s=grid).reset_index(drop=True)
+
+    def hosts(self, key: RunKey) -> HostLoads:
+        """Read the load of every host at every look of a run.
+
+        Raises
+        ------
+        UserError
+            If there is no log of it.
+        """
+        table = pq.read_table(self._there(self.log_file(key).with_suffix(".hosts.parquet")))
+        looks = table.num_rows
+        loads = {
+            name: flat(table[name]).reshape(looks, -1) if looks else np.empty((0, 0))
+            for name in table.column_names
+            if name != "t_s"
+        }
+        return HostLoads(table["t_s"].to_numpy(), loads)
+
+    def looked_at(self, key: RunKey) -> str:
+        """Say what of a resource is looked at in a run: USED where its hosts are shared, else ALLOCATED."""
+        return USED if f"cpu_{USED}" in self.columns(key) else ALLOCATED
+
+    @staticmethod
+    def _there(path: Path) -> Path:
+        if not path.exists():
+            raise UserError(f"{path} is missing: it needs a log (--detail jobs or tasks)")
+        return path
+
+
+def flat(column: pa.ChunkedArray) -> FloatArray:
+    """Give the numbers of a column of lists, one list behind the other."""
+    numbers: FloatArray = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return numbers

@@ -1,0 +1,136 @@
+"""The log of a run as files: written batch by batch, and read back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.measures.looks import Looks
+from experiments.results.study import Detail, RunKey
+from policies.errors import UserError
+from policies.log import Event, Levels, Row
+
+
+class LogWriter:
+    """Writes the log of one run as Parquet, batch by batch.
+
+    ``NAME.parquet`` has one row for each thing that happened, with the fields of `policies.log.Row` and a column for
+    each of its levels: of a load ``cpu_allocated``, ``cpu_allocated_mean`` and ``cpu_allocated_std``;
+    ``NAME.hosts.parquet`` has the loads of every host at every look.
+
+    Parameters
+    ----------
+    folder : Path
+        The ``log`` folder.
+    key : RunKey
+        Which run.
+    levels : Levels
+        What the levels are.
+    detail : Detail
+        ``tasks``: containers that start or end get one row for each host.
+    """
+
+    def __init__(self, folder: Path, key: RunKey, levels: Levels, detail: Detail) -> None:
+        # Only where a log is written: these cost a tenth of the start of a run.
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._pa = pa
+        self._path = folder / f"{key.file_stem}.parquet"
+        self._part = self._path.with_suffix(".part")
+        self._loads, self._each_host = levels.loads, detail is Detail.TASKS
+        names = pa.dictionary(pa.int32(), pa.string())
+        self._fields = {
+            "t_s": pa.float64(),
+            "event": names,
+            "job": pa.string(),
+            "workload": names,
+            "scheduler": names,
+            "again": pa.bool_(),
+            "attempt": pa.int32(),
+            "tasks": pa.int64(),
+            "conflicted": pa.int64(),
+            "remaining": pa.int64(),
+            "seconds": pa.float64(),
+            "age_s": pa.float64(),
+            "host": pa.int32(),
+            "alone_s": pa.float64(),
+        }
+        numbers = [f"{load}{state}" for load in levels.loads for state in ("", "_mean", "_std")]
+        schema = pa.schema([*self._fields.items(), *((name, pa.float64()) for name in (*numbers, *levels.others))])
+        self._writer = pq.ParquetWriter(self._part, schema, compression="zstd")
+        self._schema = schema
+        self._looks: Looks[np.ndarray] = Looks()
+
+    def __call__(self, rows: list[Row]) -> None:
+        """Write a batch of rows."""
+        kept = []
+        for row in rows:
+            if row.event is Event.SAMPLED:
+                self._looks.take(row.t_s, row.seconds, row.where)
+            elif self._each_host and row.where is not None:
+                kept += [
+                    row._replace(tasks=count, host=host)
+                    for host, count in zip(row.where[0].tolist(), row.where[1].tolist(), strict=True)
+                ]
+            else:
+                kept.append(row)
+        if not kept:
+            return
+        pa = self._pa
+        columns = dict(zip(Row._fields, zip(*kept, strict=True), strict=True))
+        columns["event"] = tuple(Event(event).name.lower() for event in columns["event"])
+        arrays = [
+            pa.array(columns[name], pa.string()).dictionary_encode() if pa.types.is_dictionary(kind)
+            else pa.array(columns[name], kind)
+            for name, kind in self._fields.items()
+        ]  # fmt: skip
+        arrays += [pa.array(level) for level in np.array(columns["levels"], dtype=np.float64).T]
+        self._writer.write_table(pa.table(arrays, schema=self._schema))
+
+    def close(self) -> None:
+        """End the files; only now do they get their names."""
+        import pyarrow.parquet as pq
+
+        pa = self._pa
+        self._writer.close()
+        columns: dict[str, Any] = {"t_s": pa.array(list(self._looks.seen), pa.float64())}
+        for axis, name in enumerate(self._loads):
+            loads = [load[axis] for load in self._looks.seen.values()]
+            width = loads[0].size if loads else 0
+            flat = pa.array(np.concatenate(loads) if loads else np.empty(0, np.float32))
+            columns[name] = pa.FixedSizeListArray.from_arrays(flat, width) if width else pa.array([], pa.float32())
+        hosts = self._path.with_suffix(".hosts.part")
+        pq.write_table(pa.table(columns), hosts, compression="zstd")
+        os.replace(hosts, self._path.with_suffix(".hosts.parquet"))
+        os.replace(self._part, self._path)
+
+    def discard(self) -> None:
+        """Leave no half-written file."""
+        self._writer.close()
+        self._part.unlink(missing_ok=True)
+
+
+def read_log(path: Path) -> Iterator[list[Row]]:
+    """Read a run's log back, batch by batch; of hosts, and of levels, only what each row has of its own.
+
+    Raises
+    ------
+    UserError
+        If there is no such file.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing") from None
+    names = [name for name in Row._fields if name not in ("levels", "where")]
+    with file:
+        for batch in file.iter_batches(columns=names):
+            rows = batch.to_pylist()
+            yield [Row(**row | {"event": Event[row["event"].upper()], "levels": (), "where": None}) for row in rows]
