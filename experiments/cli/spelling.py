@@ -1,0 +1,51 @@
+"""A study as the command that makes it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from experiments.results.study import RunKey, Study
+
+
+def command_of(study: Study, key: RunKey | None = None) -> str:
+    """Spell the ``towtank run`` that makes a study, or one run of it; what is as by default is left out.
+
+    Parameters
+    ----------
+    study : Study
+        What was asked for.
+    key : RunKey, optional
+        One of its runs.
+
+    Returns
+    -------
+    str
+        To be pasted into a shell; without ``--out``.
+    """
+    from experiments.cli.run import run
+
+    plain, default = study.as_json(), Study().as_json()
+    if key is not None:
+        plain |= {"architectures": [key.architecture], "policies": [key.policy], "seeds": [key.seed]}
+    words = ["towtank", "run"]
+    for option in run.params:
+        name = option.name or ""
+        # The options' defaults are those of a study.
+        if name in plain and plain[name] != default[name]:
+            each = plain[name] if isinstance(option, click.Option) and option.multiple else [plain[name]]
+            words += [word for value in each for word in (option.opts[0], _spelled(value))]
+    return shlex.join(words)
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={_spelled(number)}" for name, number in value.items())
+    if isinstance(value, list):
+        return ",".join(map(_spelled, value))
+    return repr(value) if isinstance(value, float) else str(value)
