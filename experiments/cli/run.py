@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 #: Notes that are printed before the table.
 FEW = 3
 
+#: Between the columns of the table.
+GAP = 2
+
+#: How wide the table may be in a pipe, where nobody sees the end of a line.
+UNBROKEN = 10_000
+
 EXAMPLE = """
 \b
 Examples:
@@ -162,7 +168,7 @@ def _print(study: Study, results: list[Result]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from experiments.results.summary import legend, table
+    from experiments.results.summary import NAMES, legend, parts, table
 
     first = results[0].metrics
     aside = f"; {first['rows_rejected']} of {first['rows_read']} rows put aside" if first["rows_rejected"] else ""
@@ -192,16 +198,19 @@ def _print(study: Study, results: list[Result]) -> None:
         click.echo(f"note: {over_quota} jobs alone ask for more cores than --quota gives their user; turned away")
     if first["jobs_held"]:
         click.echo(f"note: {first['jobs_held']} jobs were never submitted: what they come after did not end")
-    headings, rows = table(results)
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(headings):
-        shown.add_column(heading, justify="left" if number < 2 else "right", no_wrap=number >= 2)
-    for row in rows:
-        shown.add_row(*row)
-    console = Console(width=None if sys.stdout.isatty() else 220, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else UNBROKEN, highlight=False)
     console.print()
-    console.print(shown)
-    console.print()
+    for headings, rows in parts(*table(results), console.width, GAP):
+        shown = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+        for number, heading in enumerate(headings):
+            # Names that do not fit are broken, not cut: policies of one file differ at their ends.
+            shown.add_column(
+                heading, justify="left" if number < NAMES else "right", no_wrap=number >= NAMES, overflow="fold"
+            )
+        for row in rows:
+            shown.add_row(*row)
+        console.print(shown)
+        console.print()
     if len(study.seeds) > 1:
         console.print(f"Means of {len(study.seeds)} seeds with their 95 % t-intervals.", style="dim")
     for line in legend(results):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from typing import NamedTuple
 
 from experiments.measures.statistics import Metric, estimate
 from experiments.results.result import Result
+
+#: Columns on the left of the table that name its rows: architecture and policy.
+NAMES = 2
 
 
 class Column(NamedTuple):
@@ -131,6 +134,41 @@ def table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
         for names, runs in groups.items()
     ]
     return ["architecture", "policy", *(column.heading for column in shown)], rows
+
+
+def parts(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], width: int, gap: int = 2
+) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Break a table that is too wide into several with the same names on the left.
+
+    Parameters
+    ----------
+    headings, rows : sequence
+        As `table` gives them.
+    width : int
+        Characters that a line may have.
+    gap : int
+        Characters between two columns.
+
+    Yields
+    ------
+    list of str, list of list of str
+        Headings and rows of each part; one column at least beside the names, however narrow the room.
+
+    Examples
+    --------
+    >>> [headings for headings, rows in parts(["by", "policy", "wait", "busy"], [["one", "spread", "1 s", "5 %"]], 18)]
+    [['by', 'policy', 'wait'], ['by', 'policy', 'busy']]
+    """
+    widths = [gap + max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    begin = NAMES
+    while begin < len(headings):
+        end, left = begin + 1, width - sum(widths[:NAMES]) - widths[begin]
+        while end < len(headings) and left >= widths[end]:
+            left -= widths[end]
+            end += 1
+        yield [*headings[:NAMES], *headings[begin:end]], [[*row[:NAMES], *row[begin:end]] for row in rows]
+        begin = end
 
 
 def legend(results: Sequence[Result]) -> list[str]:
