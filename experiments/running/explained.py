@@ -12,8 +12,7 @@ from policies.requests import RESOURCES
 from policies.scheduling.explained import Attempt, Explainer
 from traces.labels import write_constraints
 
-#: What a resource is called in plain values, and how many of the books' units are one of these. Of a disk and a network
-#: no trace can ask for a part: they are shared by use, and what the books have free of them would mislead.
+#: What a resource is called in plain values, and how many of the books' units are one of these.
 PLAIN = {"cpu": ("cpus", 1000.0), "memory": ("memory_bytes", 1), "gpu": ("gpus", 1000.0)}
 
 #: What the log may say of a job as a whole, and how it is told.
@@ -113,12 +112,11 @@ def _said(reason: Reason) -> str:
 
 
 def _plain(amounts: Mapping[str, int]) -> dict[str, float]:
-    """Give amounts of the resources that can be asked for, in plain units."""
+    """Give amounts of resources in plain units."""
     plain: dict[str, float] = {}
     for name, value in amounts.items():
-        if name in PLAIN:
-            called, whole = PLAIN[name]
-            plain[called] = value if whole == 1 else value / whole
+        called, whole = PLAIN[name]
+        plain[called] = value if whole == 1 else value / whole
     return plain
 
 
