@@ -41,5 +41,5 @@ def test_jobs_on_shared_hosts_are_explained(tmp_path):
 
     (run,) = json.loads((tmp_path / "out" / "explain.json").read_text())["runs"]
     (decision,) = run["explain"][0]["attempts"][0]["decisions"]
-    assert set(decision["hosts"][0]["free"]) == {"cpus", "memory_bytes"}
+    assert decision["hosts"][0]["free"]["cpus"] > 0
     assert "cpu-1 under monolithic, tetris, seed 1" in ended.output
