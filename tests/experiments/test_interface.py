@@ -203,7 +203,7 @@ def test_the_lowest_seed_is_the_one_if_none_is_named(runs):
 
 
 def test_figures_are_those_of_the_catalogue(runs):
-    assert runs.figures == [picture.stem for picture in PICTURES]
+    assert {"allocation", "slowdown"} < set(runs.figures) <= {picture.stem for picture in PICTURES}
     with pytest.raises(UserError, match="did you mean 'slowdown'"):
         runs.draw("slow-down")
 
