@@ -7,7 +7,6 @@ trace were put aside, ``explain.json`` where ``--explain`` asked how jobs were p
 from __future__ import annotations
 
 import csv
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,10 +16,15 @@ from typing import Any
 
 from experiments.measures.statistics import Metric
 from experiments.results.digests import digests, key_of, spelled
+from experiments.results.locking import Lock
+from experiments.results.logs import remove_parts
 from experiments.results.provenance import fingerprint, provenance
 from experiments.results.result import COST, Result
 from experiments.results.study import RunKey, Study
 from policies.errors import UserError
+
+#: What the name of a file ends with that is not whole.
+PART = ".part"
 
 
 class Results:
@@ -40,7 +44,9 @@ class Results:
         self.figures = folder / "figures"
         self.rejected = folder / "rejected.csv"
         self._explained = folder / "explain.json"
-        self._held: int | None = None
+        self._lock = Lock(folder)
+        # All that is there of a directory whose maker was killed before it was one.
+        self._begun = self._manifest.with_suffix(PART)
         self._made_by: dict[str, Any] = {}
         self._kept: set[RunKey] = set()
 
@@ -78,28 +84,18 @@ class Results:
                         f"{self.folder} holds the results of another configuration ({part}: {name}); "
                         "choose another --out or remove it"
                     )
-        elif self.folder.exists() and any(self.folder.iterdir()):
+        elif self.folder.exists() and any(path != self._begun for path in self.folder.iterdir()):
             raise UserError(f"{self.folder} is not empty and holds no results of ours; choose another --out")
-        self.log.mkdir(parents=True, exist_ok=True)
-        self._lock()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock.take()
         if not finished:
             _write_whole(self._manifest, json.dumps(manifest, indent=2) + "\n")
-
-    def _lock(self) -> None:
-        """Have the directory to ourselves until `end`, or as long as this process lives."""
-        self._held = os.open(self.log, os.O_RDONLY)
-        try:
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._held)
-            self._held = None
-            raise UserError(f"{self.folder}: another process is writing into it") from None
+        self.log.mkdir(exist_ok=True)
+        remove_parts(self.log)
 
     def end(self) -> None:
         """Let others have the directory."""
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
+        self._lock.release()
 
     def note(self, notes: Iterable[str]) -> None:
         """Keep what was assumed about the workload in ``run.json``."""
@@ -154,7 +150,7 @@ class Results:
         rows = [dict(zip(RunKey._fields, r.key, strict=True)) | r.metrics | r.cost for r in results]
         names = list(dict.fromkeys(name for row in rows for name in row))
         names.sort(key=COST.__contains__)
-        part = self._summary.with_suffix(".part")
+        part = self._summary.with_suffix(PART)
         with part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, names, restval=ABSENT)
             writer.writeheader()
@@ -242,6 +238,6 @@ def _first_difference(before: object, now: object) -> str:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
+    part = path.with_suffix(PART)
     part.write_text(text, encoding="utf-8")
     os.replace(part, path)
