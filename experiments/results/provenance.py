@@ -38,12 +38,17 @@ def fingerprint(path: Path) -> str:
 def provenance() -> dict[str, Any]:
     """Say what makes the results: versions of ours and of the libraries, our sources, and the kind of machine."""
     return {
-        "versions": {"towtank": version("towtank"), "python": platform.python_version()}
-        | {name: version(name) for name in LIBRARIES},
+        "versions": versions(),
         "platform": platform_told(),
         "git_revision": git_revision(),
         "code_digest": code_digest(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Give our version, Python's, and those of the libraries that results are made with."""
+    ours = {"towtank": version("towtank"), "python": platform.python_version()}
+    return ours | {name: version(name) for name in LIBRARIES}
 
 
 def platform_told() -> dict[str, str]:
