@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 #: How long a Dask scheduler, and then a worker, is waited for, in seconds.
-PATIENCE_S = 10.0
+PATIENCE_S = 5.0
 
 
 class Pool(Protocol):
@@ -244,7 +244,6 @@ class _Workers:
             if isinstance(unlike, Exception):
                 unlike = f"worker {worker} cannot run our code: {unlike}"
             if unlike:
-                self._client.close()
                 raise UserError(f"--dask {self._address}: {unlike}")
 
     def parts(self, going: Collection[int]) -> float:
@@ -255,7 +254,8 @@ class _Workers:
         return True
 
     def stop(self) -> None:
-        self._executor.shutdown(wait=False)
+        if self._client.status == "running":  # else there is nobody to be told
+            self._executor.shutdown(wait=False)
         self._client.close()
 
     def close(self) -> None:

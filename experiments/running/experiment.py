@@ -191,7 +191,7 @@ def find(wanted: Sequence[str]) -> list[Experiment]:
     """
     from experiments.running.choices import nearest
 
-    known = names()
+    known = names() if any(not name.endswith(".py") for name in wanted) else []
     found: dict[str, Experiment] = {}
     for name in wanted:
         if name.endswith(".py"):
