@@ -94,7 +94,8 @@ class Results:
         remove_parts(self.log)
 
     def end(self) -> None:
-        """Let others have the directory."""
+        """Let others have the directory; whoever still writes a log, lost or told to stop, writes it for nobody."""
+        remove_parts(self.log)
         self._lock.release()
 
     def note(self, notes: Iterable[str]) -> None:

@@ -85,7 +85,8 @@ def test_added_seeds_are_the_next_whole_numbers_and_the_same_for_all():
 
 
 ASKED = ["run", "--until", "5min", "--architecture", "monolithic", "--policy", "spread", "--policy", "binpack",
-         "--seeds", "3", "--precision", "15%", "--of", "cpu_allocated_mean", "--no-figures", "--out", "out"]  # fmt: skip
+         "--seeds", "3", "--precision", "15%", "--of", "cpu_allocated_mean", "--no-figures",
+         "--out", "out"]  # fmt: skip
 
 
 def runs(folder):
