@@ -207,8 +207,9 @@ class Dask:
             raise UserError("--dask needs the package distributed: pip install 'towtank[dask]'") from None
         import logging
 
-        # What the connection goes through is told by us, in a line.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        # What the connection goes through is told by us, in a line; each of its loggers has a level of its own.
+        for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             client = distributed.Client(self.address, timeout=PATIENCE_S, set_as_default=False)
         except (OSError, ValueError, ImportError) as error:
@@ -275,17 +276,15 @@ def code() -> dict[str, str]:
 
 
 def _unlike(cwd: str, out: Path | None, expected: dict[str, str]) -> str | None:
-    """Say what a worker is unlike whoever hands out runs in; None if in nothing. Its folder is ours from now on."""
+    """Say what a worker is unlike whoever hands out runs in; None if in nothing."""
     me = f"the worker on {socket.gethostname()} (process {os.getpid()})"
     ours = code()
     for name, version in expected.items():
         if ours.get(name) != version:
             return f"{me} runs other code: {name} {ours.get(name)} there, {version} here"
-    try:
-        os.chdir(cwd)
-    except OSError:
+    if not Path(cwd).is_dir():
         return f"{me} does not see the folder {cwd}"
-    if out is not None and not (out / "run.json").exists():
+    if out is not None and not (cwd / out / "run.json").exists():
         return f"{me} does not see {out}"
     return None
 
@@ -299,4 +298,5 @@ def _work_there(run: Run, cwd: str, expected: dict[str, str]) -> Result | Failed
         unlike = _unlike(cwd, run.out, expected)
         if unlike:
             return Failed(unlike, UserError(unlike))
+        os.chdir(cwd)  # what a user names is named from there
         return attempt(run, lambda share: None)
