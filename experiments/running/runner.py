@@ -38,6 +38,7 @@ def run_study(
     watch: Watcher = lambda done: None,
     finished: Callable[[Result], None] = lambda result: None,
     order: Callable[[RunKey], Any] | None = None,
+    keys: Sequence[RunKey] | None = None,
 ) -> list[Result]:
     """Make every run of a study that is not there yet.
 
@@ -55,6 +56,8 @@ def run_study(
         Told each result as it comes.
     order : callable, optional
         What runs are made in the order of; by default the study's.
+    keys : sequence of RunKey, optional
+        Which runs are wanted; by default all of the study.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def run_study(
     UserError
         For anything that the user can mend.
     """
-    keys = list(study.runs())
+    keys = list(study.runs() if keys is None else keys)
     done: dict[RunKey, Result] = {}
     results = None
     if out is not None:
