@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from policies.placement.catalogue import ENTRY_POINTS
+
 #: What results are made with; all but ``matplotlib``, which only draws them, decide what comes out.
 LIBRARIES = ("simpy", "numpy", "pandas", "pyarrow", "duckdb", "scipy", "matplotlib")
 
@@ -36,10 +38,11 @@ def fingerprint(path: Path) -> str:
 
 
 def provenance() -> dict[str, Any]:
-    """Say what makes the results: versions of ours and of the libraries, our sources, and the kind of machine."""
+    """Say what makes results: versions of ours, of libraries and of packages of policies, our sources, the machine."""
+    policies = {entry.dist.name for entry in importlib.metadata.entry_points(group=ENTRY_POINTS) if entry.dist}
     return {
         "versions": {"towtank": version("towtank"), "python": platform.python_version()}
-        | {name: version(name) for name in LIBRARIES},
+        | {name: version(name) for name in (*LIBRARIES, *sorted(policies))},
         "platform": platform_told(),
         "git_revision": git_revision(),
         "code_digest": code_digest(),

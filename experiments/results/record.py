@@ -136,8 +136,8 @@ def others(record: Record, keys: Iterable[RunKey]) -> list[str]:
 def _others(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for part in ("versions", "platform"):
         then = before.get(part) or {}
-        for name, this in now[part].items():
-            was = then.get(name, "not recorded")
+        for name in dict.fromkeys([*now[part], *then]):
+            was, this = then.get(name, "not recorded"), now[part].get(name, "not there")
             if was != this and name not in UNDECIDING:
                 yield f"{name} was {was or 'unknown'}, is {this or 'unknown'}"
     if before.get("code_digest") != now["code_digest"]:

@@ -163,6 +163,19 @@ def test_another_version_and_another_machine_are_told_and_do_not_hinder(there, r
     assert "byte for byte, although not all is as it was" in said
 
 
+def test_another_version_of_an_installed_policy_is_told(there, rerun, tmp_path, monkeypatch):
+    installed = tmp_path / "sharp-2.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: sharp\nVersion: 2.0\n")
+    (installed / "entry_points.txt").write_text("[towtank.policies]\nsharp = sharp:score\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    edit(there, lambda manifest: manifest["versions"].update(sharp="1.0", blunt="3.0"))
+
+    _, said = rerun(*ONE)
+
+    assert said.splitlines()[:2] == ["note: sharp was 1.0, is 2.0", "note: blunt was 3.0, is not there"]
+
+
 def test_other_sources_are_told_with_their_revision(there, rerun):
     edit(there, lambda manifest: manifest.update(code_digest="0" * 64, git_revision="f" * 40))
 
