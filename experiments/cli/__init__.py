@@ -11,6 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import click
 
+from experiments.cli.completion import VARIABLE, completion
 from experiments.cli.experiment import experiment
 from experiments.cli.hosts import hosts
 from experiments.cli.plot import plot
@@ -30,7 +31,7 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, rerun, validate, plot, trace, experiment, policies, hosts, record, testbed):
+for command in (run, rerun, validate, plot, trace, experiment, policies, hosts, record, testbed, completion):
     towtank.add_command(command)
 
 
@@ -54,7 +55,11 @@ def main(*words: str) -> None:
         if signal.getsignal(number) is signal.SIG_DFL:  # whoever has us ignore it means it
             signal.signal(number, _end)
     try:
-        towtank([*words, *sys.argv[1:]], standalone_mode=False)
+        if VARIABLE in os.environ:
+            from experiments.cli.shells import register
+
+            register()
+        towtank([*words, *sys.argv[1:]], prog_name="towtank", standalone_mode=False)
     except UserError as error:
         _say(error, str(error))
         sys.exit(2)

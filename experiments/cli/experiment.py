@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from experiments.cli import named
 from experiments.cli.kinds import Seeds
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def list_() -> None:
 
 
 @experiment.command("run", epilog="Example: towtank experiment run omega_fig05 --scale small")
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", type=named.EXPERIMENT, metavar="NAME...", nargs=-1, required=True)
 @click.option(
     "--scale",
     type=click.Choice(["small", "paper"]),
@@ -44,12 +45,14 @@ def list_() -> None:
 @click.option("--seeds", type=Seeds(), metavar="N,N,…", help="One run of everything for each [default: the scale's].")
 @click.option(
     "--trace",
+    type=named.TRACE,
     metavar="[FORMAT:]PATH",
     help="A recording that stands for the generated workload, where an experiment can use one.",
 )
 @click.option(
     "--policy",
     "policies",
+    type=named.POLICY,
     multiple=True,
     metavar="NAME",
     help="Placement policies to compare, where an experiment compares such; repeatable [default: its own].",

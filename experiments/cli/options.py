@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from experiments.cli import named
 from experiments.cli.kinds import Cores, PerClass, Seeds, Size, Time
 from experiments.results.study import Study
 
@@ -26,6 +27,7 @@ REFERENCE = click.option(
 WORKLOAD: Group = (
     click.option(
         "--trace",
+        type=named.TRACE,
         default=DEFAULT.trace,
         show_default=True,
         metavar="[FORMAT:]PATH",
@@ -41,7 +43,9 @@ WORKLOAD: Group = (
         help="Divide the times of the trace (submissions, run times) by X; rates and decision times stay.",
     ),
     REFERENCE,
-    click.option("--prefill", metavar="FILE", help="Native jobs that run from the beginning, placed at random."),
+    click.option(
+        "--prefill", type=named.FILE, metavar="FILE", help="Native jobs that run from the beginning, placed at random."
+    ),
     click.option(
         "--until",
         "until_s",
@@ -62,6 +66,7 @@ WORKLOAD: Group = (
 HOSTS: Group = (
     click.option(
         "--hosts",
+        type=named.HOSTS,
         metavar="N|FILE|trace",
         help="Machines: how many, a file of them (CSV, Parquet, or an inventory FILE.toml), or the trace's own "
         "[default: the trace's own].",
@@ -102,6 +107,7 @@ SCHEDULERS: Group = (
     click.option(
         "--architecture",
         "architectures",
+        type=named.ARCHITECTURE,
         multiple=True,
         default=DEFAULT.architectures,
         show_default=True,
@@ -111,6 +117,7 @@ SCHEDULERS: Group = (
     click.option(
         "--policy",
         "policies",
+        type=named.POLICY,
         multiple=True,
         default=DEFAULT.policies,
         show_default=True,
@@ -157,6 +164,7 @@ SCHEDULERS: Group = (
     ),
     click.option(
         "--queue",
+        type=named.QUEUE,
         default=DEFAULT.queue,
         show_default=True,
         metavar="NAME",
@@ -171,6 +179,7 @@ SCHEDULERS: Group = (
     ),
     click.option(
         "--mapreduce",
+        type=named.SIZING,
         default=DEFAULT.mapreduce,
         show_default=True,
         metavar="NAME",
@@ -182,6 +191,7 @@ SCHEDULERS: Group = (
 SHARING: Group = (
     click.option(
         "--host-disk",
+        type=named.DISK,
         default=DEFAULT.host_disk,
         show_default=True,
         metavar="CLASS",
@@ -197,6 +207,7 @@ SHARING: Group = (
     ),
     click.option(
         "--isolation",
+        type=named.ISOLATION,
         default=DEFAULT.isolation,
         show_default=True,
         metavar="NAME",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from experiments.cli.named import TRACE, RecordedRun, ResultsFolder
+
 if TYPE_CHECKING:
     from experiments.results.record import Comparison
 
@@ -16,15 +18,17 @@ MANY = 10
 
 
 @click.command(epilog="Example: towtank rerun results/first/run.json")
-@click.argument("record", metavar="RUN.JSON|DIR", type=click.Path(path_type=Path))
+@click.argument("record", metavar="RUN.JSON|DIR", type=ResultsFolder(or_record=True))
 @click.option(
     "--run",
     "one",
+    type=RecordedRun(),
     metavar="ARCHITECTURE,POLICY,SEED",
     help="Only this run of them [default: all that were finished].",
 )
 @click.option(
     "--trace",
+    type=TRACE,
     metavar="[FORMAT:]PATH",
     help="Where the trace is now, if it was moved; it must be the same.",
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from experiments.cli import named
 from experiments.cli.options import DEFAULT, HOSTS, SCHEDULERS, SEA, SEEDS, SHARING, WORKLOAD, grouped
 from experiments.results.study import Detail, Study
 from policies.errors import UserError
@@ -42,6 +43,7 @@ Examples:
 @grouped(SHARING, SEEDS)
 @click.option(
     "--on",
+    type=named.WORLD,
     default=DEFAULT.on,
     show_default=True,
     metavar="tank|docker:INVENTORY",
