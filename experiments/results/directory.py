@@ -73,6 +73,11 @@ class Results:
         self._kept = set(finished)
         if self._manifest.exists():
             before = self.manifest()
+            if finished and any(isinstance(some, str) for some in before.get("inputs", {}).values()):
+                raise UserError(
+                    f"{self.folder} was begun by an older version of Towtank, which knew files by other fingerprints; "
+                    "choose another --out or remove it"
+                )
             for part in ("study", "inputs"):
                 # What was begun and never finished is nobody's loss.
                 if before.get(part) != manifest[part] and finished:

@@ -62,7 +62,7 @@ def platform_told() -> dict[str, str]:
         "system": platform.system(),
         "machine": platform.machine(),
         "libc": " ".join(platform.libc_ver()).strip(),
-        "simd": " ".join(found),
+        "simd": " ".join(found) or "baseline",
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from experiments.measures.statistics import Metric
 from experiments.results.digests import (
     EXPLAINED,
     HOSTS,
@@ -28,6 +29,9 @@ Inputs = Mapping[str, Mapping[str, str]]
 
 #: Libraries that are recorded and decide nothing of what is compared: figures are not.
 UNDECIDING = ("matplotlib",)
+
+#: What is said of a metric that a run does not have.
+_ABSENT = "absent"
 
 #: How much of a digest is shown.
 _SHOWN = 12
@@ -84,33 +88,31 @@ def read_record(path: Path) -> Record:
     else:
         manifest = read_manifest(path)
     if "validation" in manifest:
+        tank = path.parent / "tank"
         raise UserError(
-            f"{path}: is of a validation, and the sea is never the same twice: {path.parent / 'tank'} is not"
+            f"{path}: is of a validation, and the sea is never the same twice; `towtank rerun {tank}` is of its tank"
         )
     if "experiment" in manifest:
         raise UserError(
             f"{path}: is of an experiment: `{_experiment_command(manifest)}` makes it again, into the same tables"
         )
     try:
-        study = Study.from_json(manifest["study"])
+        asked = dict(manifest["study"])
+        study = Study.from_json(asked)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError(
             f"{path}: does not say what was run: it has no study as `towtank run --out` writes it"
         ) from None
+    if unknown := [name for name in asked if name not in Study.__dataclass_fields__]:
+        raise UserError(f"{path}: its study says {unknown[0]!r}, of which this version of Towtank knows nothing")
     return Record(path, study, manifest, recorded_in(manifest, path))
 
 
 def _experiment_command(manifest: Mapping[str, Any]) -> str:
     import shlex
 
-    words = [
-        "towtank",
-        "experiment",
-        "run",
-        str(manifest["experiment"]),
-        "--scale",
-        str(manifest.get("scale", "small")),
-    ]
+    words = ["towtank", "experiment", "run", str(manifest["experiment"])]
+    words += ["--scale", str(manifest.get("scale", "small"))]
     if manifest.get("seeds"):
         words += ["--seeds", ",".join(map(str, manifest["seeds"]))]
     if manifest.get("trace"):
@@ -253,12 +255,7 @@ def _difference(record: Record, kept: Mapping[RunKey, Result], result: Result, f
         before = kept[key].metrics if key in kept else {}
         if digest_of_metrics(before) != record.results[key].get(METRICS):
             return "its metrics are others; no summary.csv of then says which"
-        names = [*result.metrics, *(name for name in before if name not in result.metrics)]
-        name, *more = [
-            name for name in names if not _same(before.get(name, "absent"), result.metrics.get(name, "absent"))
-        ]
-        also = f", and {len(more)} more metrics differ" if more else ""
-        return f"{name} was {before.get(name, 'absent')}, is {result.metrics.get(name, 'absent')}{also}"
+        return _in_metrics(before, result.metrics)
     if part == EXPLAINED:
         return "what --explain tells is another"
     old, new = (log_files(where, key)[part] for where in (record.kept.log, folder / "log"))
@@ -272,8 +269,17 @@ def _difference(record: Record, kept: Mapping[RunKey, Result], result: Result, f
     return f"{name}: {_FIRST_DIFFERENCE[part](record.path.parent, folder, key)}"
 
 
-def _same(one: Any, other: Any) -> bool:
-    return json.dumps(one) == json.dumps(other)
+def _in_metrics(before: Mapping[str, Metric], now: Mapping[str, Metric]) -> str:
+    """Say which metric differs first, and how many others do."""
+    unlike = [
+        name
+        for name in dict.fromkeys([*now, *before])
+        # Unlike with ==, what is no number is equal to itself, and 1 is not 1.0.
+        if json.dumps(before.get(name, _ABSENT)) != json.dumps(now.get(name, _ABSENT))
+    ]
+    name, *more = unlike
+    also = f"; {len(more)} other metric{'s differ' if len(more) > 1 else ' differs'}" if more else ""
+    return f"{name} was {before.get(name, _ABSENT)}, is {now.get(name, _ABSENT)}{also}"
 
 
 def _in_rows(before: Path, now: Path, key: RunKey) -> str:

@@ -324,6 +324,7 @@ def test_a_damaged_record_is_told_with_its_line(there, rerun):
     [
         ("[]", "is no run.json"),
         ("{}", "does not say what was run"),
+        ('{"study": {"detail": "jobs", "gravity": 1}}', "'gravity', of which this version of Towtank knows nothing"),
         ('{"study": {"detail": "jobs"}}', "names no finished run"),
         ('{"study": {"detail": "jobs"}, "results": {"x": {}}}', "its results are not as we write them"),
         ('{"study": {"detail": "jobs", "on": "docker:hosts.toml"}}', "were made at sea .* never the same twice"),
@@ -356,6 +357,8 @@ def test_a_record_without_digests_is_read_as_ever(there):
 
     assert len(frames.summary) == 8
     assert len(frames.log(frames.runs[0]))
+    with pytest.raises(UserError, match="out was begun by an older version of Towtank"):
+        towtank(["run", *ASKED, "--out", "out"], standalone_mode=False)
 
 
 # -- how the record is kept -----------------------------------------------------------------------------------------
