@@ -30,6 +30,8 @@ Inputs = Mapping[str, Mapping[str, str]]
 #: Libraries that are recorded and decide nothing of what is compared: figures are not.
 UNDECIDING = ("matplotlib",)
 
+_DEFAULT = Study().as_json()
+
 #: What is said of a metric that a run does not have.
 _ABSENT = "absent"
 
@@ -96,16 +98,33 @@ def read_record(path: Path) -> Record:
         raise UserError(
             f"{path}: is of an experiment: `{_experiment_command(manifest)}` makes it again, into the same tables"
         )
-    try:
-        asked = dict(manifest["study"])
-        study = Study.from_json(asked)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    asked = manifest.get("study")
+    if not isinstance(asked, dict) or "detail" not in asked:
+        raise UserError(f"{path}: does not say what was run: it has no study as `towtank run --out` writes it")
+    for name, value in asked.items():
+        if name not in _DEFAULT:
+            raise UserError(f"{path}: its study says {name!r}, of which this version of Towtank knows nothing")
+        if not _may_be(_DEFAULT[name], value):
+            raise UserError(f"{path}: its study says that {name} is {value!r}, which it cannot be")
+    inputs = manifest.get("inputs", {})
+    if not isinstance(inputs, dict) or not all(isinstance(files, dict) for files in inputs.values()):
         raise UserError(
-            f"{path}: does not say what was run: it has no study as `towtank run --out` writes it"
-        ) from None
-    if unknown := [name for name in asked if name not in Study.__dataclass_fields__]:
-        raise UserError(f"{path}: its study says {unknown[0]!r}, of which this version of Towtank knows nothing")
+            f"{path}: does not name each file that the runs were made of: it was written by an older version"
+        )
+    try:
+        study = Study.from_json(asked)
+    except ValueError as error:
+        raise UserError(f"{path}: its study cannot be read: {error}") from None
     return Record(path, study, manifest, recorded_in(manifest, path))
+
+
+def _may_be(default: Any, value: Any) -> bool:
+    """Say whether a value is of the kind that the default of a study's entry is."""
+    if default is None:
+        return True
+    if isinstance(default, float):  # decision times may be one for each workload class
+        return isinstance(value, int | float | dict)
+    return isinstance(value, type(default))
 
 
 def _experiment_command(manifest: Mapping[str, Any]) -> str:
