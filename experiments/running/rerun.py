@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from experiments.results.provenance import fingerprint
-from experiments.results.record import Comparison, Inputs, Record, are_here, check_inputs, compared
+from experiments.results.record import Comparison, Record, are_here, check_inputs, compared
 from experiments.results.result import Result
 from experiments.results.study import RunKey, Study
 from experiments.running.at_sea import is_at_sea
 from experiments.running.runner import Watcher, run_study
-from experiments.running.simulate import inputs_of
+from experiments.running.simulate import inputs_of, trace_of
 from policies.errors import UserError
 from traces.formats import GENERATED, RECORDED
 
@@ -78,7 +78,8 @@ def as_it_was(record: Record, trace: str | None = None) -> Iterator[Study]:
     study, expected = record.study, dict(record.inputs)
     if trace is not None:
         study = replace(study, trace=_moved(study.trace, trace))
-        _check_moved(expected.pop("trace", {}), study)
+        _check_moved(record, study)
+        del expected["trace"]
     files = {file: was for some in expected.values() for file, was in some.items()}
     # Where no folder has all of them, what is amiss is told of the current one.
     folders = [Path.cwd(), Path(record.manifest.get("cwd", "."))]
@@ -87,16 +88,18 @@ def as_it_was(record: Record, trace: str | None = None) -> Iterator[Study]:
         for name, some in expected.items():
             for file in some:
                 if not Path(file).is_file():
-                    raise UserError(_missing(name, file, folders))
+                    raise UserError(_missing(name, file, *folders))
         found = {name: {str(file): fingerprint(file) for file in some} for name, some in inputs_of(study).items()}
         check_inputs(expected, {name: some for name, some in found.items() if name in expected or trace is None})
         yield study
 
 
-def _missing(name: str, file: str, folders: Sequence[Path]) -> str:
-    looked = "" if Path(file).is_absolute() else f" in {' nor in '.join(dict.fromkeys(map(str, folders)))}"
+def _missing(name: str, file: str, here: Path, then: Path) -> str:
+    looked = "" if Path(file).is_absolute() else f" in {here}"
+    if looked and then != here:
+        looked += f", and {then}, where the runs were made, has not all files as they were"
     hint = "; --trace says where it is now" if name == "trace" else ""
-    return f"{file}: is missing ({name}){', neither' if ' nor ' in looked else ''}{looked}{hint}"
+    return f"{file}: is missing ({name}){looked}{hint}"
 
 
 def _moved(before: str, now: str) -> str:
@@ -110,16 +113,19 @@ def _moved(before: str, now: str) -> str:
     return f"{name}:{whole}" if name in RECORDED else whole
 
 
-def _check_moved(before: Mapping[str, str], study: Study) -> None:
+def _check_moved(record: Record, study: Study) -> None:
     """See that a trace is the one it was, wherever it is now and whatever it is called."""
-    now: Inputs = {"trace": {str(file): fingerprint(file) for file in inputs_of(study)["trace"]}}
-    if list(before.values()) != list(now["trace"].values()):
-        was, this = (
-            ", ".join(each[:12] for each in some) or "none" for some in (before.values(), now["trace"].values())
-        )
+    before = record.inputs.get("trace", {})
+    if not before:
+        raise UserError(f"--trace {study.trace}: the runs were made of {record.study.trace}, which is no file")
+    files = trace_of(study, study.seeds[0]).files()
+    if len(files) != len(before):
         raise UserError(
-            f"--trace {study.trace}: is not the trace that the runs were made of: its fingerprint was {was}, is {this}"
+            f"--trace {study.trace}: is not the trace that the runs were made of: it has {len(files)} files, "
+            f"that had {len(before)}"
         )
+    for file, was in zip(files, before.values(), strict=True):
+        check_inputs({"trace": {str(file): was}}, {"trace": {str(file): fingerprint(file)}})
 
 
 def rerun(

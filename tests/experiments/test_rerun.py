@@ -300,8 +300,36 @@ def test_a_trace_that_was_moved_and_renamed_can_be_given(there, rerun):
 def test_another_trace_cannot_be_given_for_one_that_was_moved(there, rerun):
     (there / "other.csv").write_text(JOBS.replace("2.5", "3.5"))
 
-    with pytest.raises(UserError, match=r"--trace .*other\.csv: is not the trace that the runs were made of"):
+    with pytest.raises(UserError, match=r"other\.csv: is not the file that the runs were made of \(trace\)"):
         rerun("out", "--trace", "other.csv")
+
+
+def test_a_trace_can_be_given_from_another_folder_than_the_other_files(there, rerun, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (there / "jobs.csv").rename(elsewhere / "moved.csv")
+    monkeypatch.chdir(elsewhere)
+
+    code, _ = rerun(there / "out", *ONE[1:], "--trace", "native:moved.csv", "--out", "again")
+
+    assert code == 0
+    assert (elsewhere / "again" / "run.json").is_file()
+
+
+def test_a_file_that_is_neither_here_nor_where_it_was_is_told_with_both_folders(there, rerun, tmp_path, monkeypatch):
+    (there / "mine.py").unlink()
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UserError, match=rf"jobs\.csv: is missing \(trace\) in {tmp_path}, and {there}, where the runs"):
+        rerun(there / "out")
+
+
+def test_no_trace_is_given_for_a_generated_workload(tmp_path, rerun):
+    study = {"study": {"detail": "jobs"}, "inputs": {"trace": {}}, "results": {"monolithic spread 1": {}}}
+    (tmp_path / "run.json").write_text(json.dumps(study))
+
+    with pytest.raises(UserError, match="were made of generated:default, which is no file"):
+        rerun(tmp_path, "--trace", "generated:omega-a")
 
 
 def test_a_folder_with_results_is_not_made_into(there, rerun):
