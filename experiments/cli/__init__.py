@@ -12,6 +12,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import click
 
 from experiments.cli.experiment import experiment
+from experiments.cli.export import export
 from experiments.cli.hosts import hosts
 from experiments.cli.plot import plot
 from experiments.cli.policies import policies
@@ -29,7 +30,7 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, validate, plot, trace, experiment, policies, hosts, record, testbed):
+for command in (run, validate, plot, export, trace, experiment, policies, hosts, record, testbed):
     towtank.add_command(command)
 
 

@@ -1,8 +1,8 @@
 """A run as a trace in Chrome's JSON format, which https://ui.perfetto.dev and chrome://tracing show.
 
 The format is that of the document "Trace Event Format": an object with the list ``traceEvents``. Hosts are processes,
-containers are slices on as few threads of their host as they need. A process with a thread for each scheduler has what they
-thought about, and one stands for the cell: what is allocated and used of it, and what waits and runs.
+containers are slices on as few threads of their host as they need. A process with a thread for each scheduler has what
+they thought about, and one stands for the cell: what is allocated and used of it, and how many containers there are.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def write_trace(
     Rows are read and events written one batch at a time; what is kept is the containers that live. Times are whole
     microseconds: slices of one thread that touch stay disjoint whatever a reader makes of fractions.
     """
-    horizon_s = float(frames.summary.set_index(list(RunKey._fields)).loc[tuple(key), "horizon_s"])
+    horizon_s = frames.horizon_s(key)
     names = host_names(frames.study, key.seed)
     each_host = frames.study.detail is Detail.TASKS
     notes = []

@@ -99,7 +99,7 @@ class Attempts:
         return None
 
     def left(self, horizon_s: float) -> Iterator[Attempt]:
-        """Give the attempts of which nothing had come when the run ended; those that were not over are cut off there."""
+        """Give the attempts of which nothing had come when the run ended; what was not over is cut off there."""
         for scheduler, attempt in self._latest.items():
             if scheduler in self._open:
                 if attempt.until_s > horizon_s:

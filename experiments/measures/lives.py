@@ -72,9 +72,9 @@ class Life:
 class Lives:
     """Follows containers through the rows of a log that tells of every host (``--detail tasks``).
 
-    The log does not tell containers of one job on one host apart. Those that end are told by how long they ran: they are
-    the ones that began as long ago. Of several that are launched there, the first to be launched is the first to run.
-    Memory is that of the containers that live.
+    The log does not tell containers of one job on one host apart. Those that end are told by how long they ran: they
+    are the ones that began as long ago. Of several that are launched there, the first to be launched is the first to
+    run. Memory is that of the containers that live.
     """
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class Lives:
             )
         since_s = row.t_s - row.seconds
         near = ROUNDING * max(row.t_s, 1.0)
-        going = []
+        going: list[Life] = []
         for life in there:
             if len(going) == row.tasks:
                 break

@@ -92,6 +92,10 @@ class Frames:
         lowest = min((key.seed for key in runs), default=0)
         return [key for key in runs if key.seed == lowest]
 
+    def horizon_s(self, key: RunKey) -> float:
+        """Give when a run ended, in seconds."""
+        return float(self._finished[key].metrics["horizon_s"] or 0.0)
+
     def has_log(self) -> bool:
         """Say whether there is a log of every finished run."""
         return all(self.log_file(key).exists() for key in self.runs)
