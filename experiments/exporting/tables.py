@@ -143,8 +143,8 @@ def _follow(
     horizon_s = frames.horizon_s(key)
     for rows in frames.rows(key):
         for row in rows:
-            submission, attempt = submissions.take(row), attempts.take(row)
-            if submission is not None:
+            attempt = attempts.take(row)
+            for submission in submissions.take(row):
                 jobs.add(_of_submission(submission))
             if attempt is not None:
                 decisions.add(_of_attempt(attempt))

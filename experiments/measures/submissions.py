@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from experiments.measures.lives import ENDS
+from experiments.measures.starts import ROUNDING
 from policies.errors import UserError
 from policies.log import Event, Row
 
@@ -88,6 +89,11 @@ class Submission:
         """Containers that have a host."""
         return self.placed - self.finished - self.early
 
+    @property
+    def unplaced(self) -> int:
+        """Containers asked for that have had no host."""
+        return max(self.containers - self.placed, 0)
+
 
 _TURNED_AWAY = {Event.INFEASIBLE: Fate.INFEASIBLE, Event.OVER_QUOTA: Fate.OVER_QUOTA}
 _ENDS = frozenset(ENDS)
@@ -104,8 +110,8 @@ class Submissions:
         self._open: dict[tuple[str, bool], list[Submission]] = {}
         self._held: dict[tuple[str, bool], list[Submission]] = {}
 
-    def take(self, row: Row) -> Submission | None:
-        """Take the next row; give the submission that is over with it.
+    def take(self, row: Row) -> list[Submission]:
+        """Take the next row; give the submissions that are over with it, of which there is hardly ever more than one.
 
         Raises
         ------
@@ -116,27 +122,28 @@ class Submissions:
         if event is Event.SUBMITTED:
             new = Submission(row.job, row.workload, row.scheduler, row.again, row.t_s, row.tasks)
             self._open.setdefault((row.job, row.again), []).append(new)
-            return None
+            return []
         if event in _TURNED_AWAY:
             fate = _TURNED_AWAY[Event(event)]
-            return Submission(row.job, row.workload, "", row.again, row.t_s, row.tasks, fate)
+            return [Submission(row.job, row.workload, "", row.again, row.t_s, row.tasks, fate)]
         if event is Event.HELD:
             held = Submission(row.job, row.workload, "", row.again, row.t_s, row.tasks, Fate.HELD)
             self._held.setdefault((row.job, row.again), []).append(held)
-            return None
+            return []
         if event is Event.RELEASED:
             waiting = self._held[row.job, row.again]
             waiting.pop(0)
             if not waiting:
                 del self._held[row.job, row.again]
-            return None
+            return []
         if not row.scheduler or event is Event.SCHEDULER:
-            return None  # no job, or containers that were there from the beginning
-        one = self._of(row)
-        self._tell(one, row)
-        if one.there == 0 and (one.fate is not None or one.placed_s is not None):
-            return self._over(one)
-        return None
+            return []  # no job, or containers that were there from the beginning
+        over = []
+        for one, tasks in self._of(row):
+            _tell(one, row, tasks)
+            if one.there == 0 and one.fate is not Fate.UNATTEMPTED and (one.fate or one.placed_s is not None):
+                over.append(self._over(one))
+        return over
 
     def left(self) -> Iterator[Submission]:
         """Give those that are not over when the run ends."""
@@ -148,51 +155,31 @@ class Submissions:
         for some in self._held.values():
             yield from some
 
-    def _of(self, row: Row) -> Submission:
-        """Give the submission that a row tells of: of several of one name that which was as long ago as it says."""
+    def _of(self, row: Row) -> list[tuple[Submission, int]]:
+        """Give the submission that a row tells of, and of how many of its containers.
+
+        Of several of one name that is the one which was as long ago as the row says. Of those that came at one time –
+        containers of one job that fail together may be submitted again one by one – it is one of which the row can be.
+        """
         some = self._open.get((row.job, row.again))
         if not some:
             raise UserError(f"the log is not whole: job {row.job!r} was never submitted, or was over at {row.t_s:g} s")
         if len(some) == 1:
-            return some[0]
+            return [(some[0], row.tasks)]
         since_s = row.t_s - row.age_s
-        return min(some, key=lambda one: abs(one.submitted_s - since_s))
+        nearest_s = min(abs(one.submitted_s - since_s) for one in some)
+        near_s = nearest_s + ROUNDING * max(row.t_s, 1.0)
+        near = [one for one in some if abs(one.submitted_s - since_s) <= near_s]
+        near.sort(key=lambda one: not _can_be_of(row, one))
+        if row.event not in _ENDS or near[0].there >= row.tasks:
+            return [(near[0], row.tasks)]
+        parts, left = [], row.tasks
+        for one in near:
+            parts.append((one, min(one.there, left)))
+            left -= parts[-1][1]
+        return [(one, tasks) for one, tasks in parts if tasks]
 
-    @staticmethod
-    def _tell(one: Submission, row: Row) -> None:
-        event = row.event
-        if event is Event.ATTEMPTED:
-            one.attempts += 1
-            one.thinking_s += row.seconds
-            if one.attempts == 1:
-                one.first_attempt_s, one.wait_s = row.t_s, row.age_s
-        elif event is Event.COMMITTED or event is Event.CONFLICTED:
-            one.placed += row.tasks
-            one.conflicts += event is Event.CONFLICTED
-            one.conflicted += row.conflicted
-            if row.remaining == 0:
-                one.placed_s = row.t_s
-        elif event is Event.STARTED:
-            if one.first_start_s is None:
-                one.first_start_s = row.t_s
-        elif event in _ENDS:
-            one.last_end_s = row.t_s
-            one.ran_s += row.tasks * row.seconds
-            if event is Event.FINISHED:
-                one.finished += row.tasks
-                if row.alone_s:
-                    one.slowdowns += row.tasks * row.seconds / row.alone_s
-                    one.slowed += row.tasks
-            else:
-                one.early += row.tasks
-        elif event is Event.ABANDONED:
-            one.fate = Fate.ABANDONED
-        elif event is Event.UNATTEMPTED:
-            one.fate, one.wait_s = Fate.UNATTEMPTED, row.age_s
-
-    def _over(self, one: Submission) -> Submission | None:
-        if one.fate is Fate.UNATTEMPTED:
-            return None  # told at the very end
+    def _over(self, one: Submission) -> Submission:
         if one.fate is None:
             one.fate = Fate.ENDED if one.early else Fate.FINISHED
         if one.placed:
@@ -202,3 +189,50 @@ class Submissions:
         if not some:
             del self._open[one.job, one.again]
         return one
+
+
+def _can_be_of(row: Row, one: Submission) -> bool:
+    """Say whether what is known of a submission allows that a row tells of it."""
+    event = row.event
+    if event in _ENDS:
+        return one.there >= row.tasks
+    if event is Event.ATTEMPTED:
+        return one.attempts == row.attempt - 1 and one.unplaced == row.tasks
+    if event is Event.COMMITTED or event is Event.CONFLICTED:
+        return one.attempts == row.attempt and max(one.unplaced - row.tasks, 0) == row.remaining
+    if event is Event.STARTED or event is Event.LAUNCHED:
+        return one.there >= row.tasks
+    return one.fate is None and one.attempts == row.attempt and one.unplaced == row.tasks
+
+
+def _tell(one: Submission, row: Row, tasks: int) -> None:
+    """Take note of what a row tells of some containers of a submission."""
+    event = row.event
+    if event is Event.ATTEMPTED:
+        one.attempts += 1
+        one.thinking_s += row.seconds
+        if one.attempts == 1:
+            one.first_attempt_s, one.wait_s = row.t_s, row.age_s
+    elif event is Event.COMMITTED or event is Event.CONFLICTED:
+        one.placed += tasks
+        one.conflicts += event is Event.CONFLICTED
+        one.conflicted += row.conflicted
+        if row.remaining == 0:
+            one.placed_s = row.t_s
+    elif event is Event.STARTED:
+        if one.first_start_s is None:
+            one.first_start_s = row.t_s
+    elif event in _ENDS:
+        one.last_end_s = row.t_s
+        one.ran_s += tasks * row.seconds
+        if event is not Event.FINISHED:
+            one.early += tasks
+            return
+        one.finished += tasks
+        if row.alone_s:
+            one.slowdowns += tasks * row.seconds / row.alone_s
+            one.slowed += tasks
+    elif event is Event.ABANDONED:
+        one.fate = Fate.ABANDONED
+    elif event is Event.UNATTEMPTED:
+        one.fate, one.wait_s = Fate.UNATTEMPTED, row.age_s

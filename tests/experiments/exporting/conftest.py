@@ -107,6 +107,6 @@ def made(tmp_path_factory):
     return Made(tmp_path_factory.mktemp("results"))
 
 
-@pytest.fixture(params=STUDIES)
+@pytest.fixture(scope="session", params=STUDIES)
 def frames(made, request):
     return made(request.param)

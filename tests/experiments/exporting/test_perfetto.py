@@ -213,9 +213,9 @@ class Exported:
         return [(e["ts"], e["args"]) for e in self.events if e["ph"] == "C" and e["name"] == name]
 
 
-@pytest.fixture
-def exported(frames, tmp_path):
-    return Exported(frames, frames.runs[0], tmp_path / "run.json")
+@pytest.fixture(scope="session")
+def exported(frames, tmp_path_factory):
+    return Exported(frames, frames.runs[0], tmp_path_factory.mktemp("trace") / "run.json")
 
 
 ENDS = {"finished": "tasks_finished", "preempted": "tasks_preempted", "out_of_memory": "tasks_out_of_memory",
