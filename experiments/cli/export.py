@@ -63,7 +63,7 @@ def export(
     if not keys:
         raise UserError(f"{folder} holds no finished run yet")
     for key in keys:
-        frames.count(key)  # that there is a log is seen before anything is written
+        frames.rows(key)  # that there is a log is seen before anything is written
     traces = {} if perfetto is None else _traces(perfetto, keys, bool(named))
     files = list(traces)
     if tables is not None:
@@ -100,7 +100,7 @@ def _write_traces(frames: Frames, traces: dict[Path, RunKey]) -> None:
     for path, key in traces.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         with Bar("read") as show:
-            written = write_trace(frames, key, path, _counting(show, frames.count(key)))
+            written = write_trace(frames, key, path, _counting(show, frames.rows(key)))
         click.echo(
             f"{path}: {written.events:,} events, {written.containers:,} containers, {written.decisions:,} decisions"
             f" ({key.architecture}, {key.policy}, seed {key.seed})"
@@ -113,7 +113,7 @@ def _write_tables(frames: Frames, keys: list[RunKey], folder: Path, form: str) -
     from experiments.exporting.tables import write_tables
 
     with Bar("read") as show:
-        written = write_tables(frames, keys, folder, form, _counting(show, sum(map(frames.count, keys))))
+        written = write_tables(frames, keys, folder, form, _counting(show, sum(map(frames.rows, keys))))
     for path, rows in written.rows.items():
         click.echo(f"{path}: {rows:,} rows")
     for note in written.notes:

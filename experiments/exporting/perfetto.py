@@ -17,7 +17,7 @@ from math import isfinite
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from experiments.exporting.names import host_names
+from experiments.exporting.names import HostNames, host_names
 from experiments.measures.attempts import Attempt, Attempts, Came
 from experiments.measures.lives import ENDS, Life, Lives
 from experiments.results.frames import ALLOCATED, USED, Frames
@@ -36,6 +36,9 @@ THREADS = 10**9
 
 #: A counter has at most so many points, each a state that it really had: more cannot be told apart on a screen.
 COUNTER_POINTS = 20_000
+
+#: Of a run with more rows than this, arrows are left out: they would be most of a file that browsers hardly hold.
+ARROW_ROWS = 500_000
 
 #: Numbers of levels are written with so many digits.
 _DIGITS = 6
@@ -103,13 +106,16 @@ def write_trace(
     notes = []
     if not each_host:
         notes.append("its log does not tell of hosts (--detail tasks does): there are schedulers and counters only")
-    elif names is None:
-        notes.append(f"hosts have numbers only: {frames.study.hosts or frames.study.trace} is not there to name them")
+    else:
+        notes += names.notes
+    arrows = frames.rows(key) <= ARROW_ROWS
+    if each_host and not arrows:
+        notes.append("no arrows from decisions to containers: the run is too large; slices have the decisions' numbers")
     with _opened(path) as file:
-        trace = _Trace(file, frames, key, horizon_s, names, each_host)
+        trace = _Trace(file, frames, key, horizon_s, names, each_host, arrows)
         loads = [name for name in frames.columns(key) if name.endswith((f"_{ALLOCATED}", f"_{USED}"))]
         trace.begin(loads)
-        for rows in frames.rows(key, loads):
+        for rows in frames.each_row(key, loads):
             trace.take(rows)
             progress(len(rows))
         trace.end()
@@ -137,11 +143,13 @@ class _Trace:
         frames: Frames,
         key: RunKey,
         horizon_s: float,
-        names: Sequence[str] | None,
+        names: HostNames,
         each_host: bool,
+        arrows: bool,
     ) -> None:
         self._file, self._frames, self._key = file, frames, key
         self._horizon_s, self._names, self._each_host = horizon_s, names, each_host
+        self._draws_arrows = arrows
         self._encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
         self.events = self.containers = self.decisions = 0
         self._threads: dict[tuple[int, str], int] = {}  # every thread has a number of its own, whatever its process
@@ -211,8 +219,7 @@ class _Trace:
         pid = HOSTS + host
         if host not in self._hosts:
             self._hosts.add(host)
-            known = self._names is not None and host < len(self._names)
-            self._process(pid, self._names[host] if known else f"host {host}")  # type: ignore[index]
+            self._process(pid, self._names.of(host) or f"host {host}")
         return pid
 
     def _lane(self, host: int, lane: int) -> int:
@@ -250,7 +257,7 @@ class _Trace:
         # Containers that run now may have been on their way since an earlier attempt.
         if attempt is None or (row.event is Event.STARTED and self._launches):
             return -1
-        if (attempt.number, row.host) not in self._arrows:
+        if self._draws_arrows and (attempt.number, row.host) not in self._arrows:
             self._ids += 1
             self._arrows[attempt.number, row.host] = self._ids
             # Within the slice: at its end it is over.

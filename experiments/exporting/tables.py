@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from experiments.exporting import columns as known
 from experiments.exporting.columns import Table
-from experiments.exporting.names import host_names
+from experiments.exporting.names import HostNames, host_names
 from experiments.measures.attempts import Attempt, Attempts
 from experiments.measures.lives import Life, Lives
 from experiments.measures.submissions import Submission, Submissions
@@ -26,8 +26,9 @@ from traces.whole import written_whole
 
 FORMATS = ("csv", "parquet")
 
-#: Rows that are held before they are written.
-ROWS_AT_ONCE = 2**16
+#: Rows that are held before they become columns, and rows of columns that are held before they are written: small
+#: groups of rows would cost whoever reads them.
+ROWS_AT_ONCE, GROUP_ROWS = 2**13, 2**16
 
 #: Fields of the log that are no levels.
 _OF_ROWS = frozenset(column.name for column in known.LOG.columns)
@@ -107,10 +108,9 @@ def write_tables(
         jobs, decisions, hosts = begin(known.JOBS), begin(known.DECISIONS), begin(known.HOSTS)
         containers = begin(known.CONTAINERS) if each_host else None
         writers = [writer for writer in (jobs, decisions, containers) if writer is not None]
-        unnamed = False
         for key in keys:
             names = host_names(frames.study, key.seed)
-            unnamed |= names is None
+            notes += [note for note in names.notes if note not in notes]
             for writer in writers:
                 writer.begin(key)
             _follow(frames, key, names, jobs, decisions, containers, progress)
@@ -118,10 +118,6 @@ def write_tables(
                 hosts.write(looks)
             for states in _states(frames, key, levels[key], all_levels):
                 over_time.write(states)
-        if unnamed:
-            notes.append(
-                f"hosts have numbers only: {frames.study.hosts or frames.study.trace} is not there to name them"
-            )
         for writer in writers:
             writer.flush()
         rows = {writer.path: writer.rows for writer in (*writers, hosts, over_time)}
@@ -132,7 +128,7 @@ def write_tables(
 def _follow(
     frames: Frames,
     key: RunKey,
-    names: Sequence[str] | None,
+    names: HostNames,
     jobs: _Writer,
     decisions: _Writer,
     containers: _Writer | None,
@@ -141,7 +137,7 @@ def _follow(
     """Write what the rows of one log tell one by one."""
     submissions, attempts, lives = Submissions(), Attempts(), Lives()
     horizon_s = frames.horizon_s(key)
-    for rows in frames.rows(key):
+    for rows in frames.each_row(key):
         for row in rows:
             attempt = attempts.take(row)
             for submission in submissions.take(row):
@@ -186,13 +182,13 @@ def _of_attempt(one: Attempt) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _of_life(life: Life, names: Sequence[str] | None, horizon_s: float) -> tuple[Any, ...]:
+def _of_life(life: Life, names: HostNames, horizon_s: float) -> tuple[Any, ...]:
     ended_s = None if life.how is None else life.ended_s
     run_s = None if life.began_s is None else (horizon_s if ended_s is None else ended_s) - life.began_s
     alone_s = life.alone_s or None
     return (
         life.job, life.workload, life.scheduler, life.again, None if life.decision < 0 else life.decision, life.host,
-        names[life.host] if names is not None and life.host < len(names) else None, life.lane, life.placed_s,
+        names.of(life.host), life.lane, life.placed_s,
         life.began_s, ended_s, "running" if life.how is None else life.how.name.lower(), run_s, alone_s,
         run_s / alone_s if run_s is not None and alone_s is not None else None,
     )  # fmt: skip
@@ -208,14 +204,14 @@ def _runs(frames: Frames, keys: Sequence[RunKey]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(plain)
 
 
-def _looks(frames: Frames, key: RunKey, names: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+def _looks(frames: Frames, key: RunKey, names: HostNames) -> Iterator[pa.RecordBatch]:
     """Give the loads of every host, a batch for each look and load."""
     t_s, loads = frames.hosts(key)
     for number, at_s in enumerate(t_s.tolist()):
         for load, shares in loads.items():
             share = shares[number].astype(np.float64)
             n = share.size
-            called = pa.nulls(n, pa.string()) if names is None else pa.array(list(names[:n]), pa.string())
+            called = pa.array([names.of(host) for host in range(n)], pa.string())
             columns = [
                 *_same(key, n), pa.repeat(pa.scalar(at_s), n), pa.array(np.arange(n)), called, pa.repeat(load, n),
                 pa.array(share, mask=np.isnan(share)),
@@ -322,8 +318,7 @@ class _Writer:
         """Write rows as they are."""
         self.rows += batch.num_rows
         self._pieces.append(batch)
-        # Small groups of rows would cost whoever reads them.
-        if sum(piece.num_rows for piece in self._pieces) >= ROWS_AT_ONCE:
+        if sum(piece.num_rows for piece in self._pieces) >= GROUP_ROWS:
             self._end()
 
     def _end(self) -> None:

@@ -124,6 +124,10 @@ class Frames:
         """Give the columns of a run's log."""
         return list(pq.read_schema(self._there(self.log_file(key))).names)
 
+    def rows(self, key: RunKey) -> int:
+        """Say how many rows a run's log has; nothing but the file's end is read for it."""
+        return int(pq.read_metadata(self._there(self.log_file(key))).num_rows)
+
     def log(self, key: RunKey, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Read what happened in a run: one row for each thing, with the fields of `policies.log.Row` and its levels.
 
@@ -135,7 +139,7 @@ class Frames:
         path = self._there(self.log_file(key))
         return pq.read_table(path, columns=None if columns is None else list(columns)).to_pandas()
 
-    def rows(self, key: RunKey, levels: Sequence[str] = ()) -> Iterator[list[Row]]:
+    def each_row(self, key: RunKey, levels: Sequence[str] = ()) -> Iterator[list[Row]]:
         """Read what happened in a run as rows, batch by batch: memory does not grow with the run.
 
         Parameters
@@ -161,10 +165,6 @@ class Frames:
             If there is no log of it.
         """
         return log_batches(self._there(self.log_file(key)), columns)
-
-    def count(self, key: RunKey) -> int:
-        """Say how many rows the log of a run has."""
-        return int(pq.read_metadata(self._there(self.log_file(key))).num_rows)
 
     def levels(self, key: RunKey, names: Sequence[str], points: int = 1000) -> pd.DataFrame:
         """Read states of the cell over time, on an even grid: each the value that holds there.

@@ -158,8 +158,11 @@ def log_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
     with file:
-        yield from file.iter_batches(columns=None if columns is None else list(columns))
+        yield from file.iter_batches(_ROWS_AT_ONCE, columns=None if columns is None else list(columns))
 
+
+#: Rows that are read at a time: as objects they are hundreds of bytes each.
+_ROWS_AT_ONCE = 2**14
 
 #: Events by what they are called in files.
 EVENTS = {event.name.lower(): event for event in Event}

@@ -138,5 +138,18 @@ def test_hosts_of_which_the_file_is_gone_have_numbers(tmp_path):
 
     said = export(tmp_path / "out", "--perfetto", tmp_path / "r.json", "--tables", tmp_path / "tables")
 
-    assert said.count(f"  note: hosts have numbers only: {machines} is not there to name them") == 2
+    assert said.count(f"  note: hosts have numbers only: {machines}") == 2
     assert '"name":"host 3"' in (tmp_path / "r.json").read_text()
+
+
+def test_hosts_that_are_counted_have_names_whether_or_not_the_trace_is_there(tmp_path):
+    trace = tmp_path / "jobs.csv"
+    trace.write_text("job,submit_s,workload,tasks,duration_s,cpus,memory_bytes\na,0,batch,4,9,1,1000\n")
+    study = Study(trace=str(trace), hosts="2", detail=Detail.TASKS, policies=("spread",))
+    run_study(study, tmp_path / "out")
+    trace.unlink()
+
+    said = export(tmp_path / "out", "--perfetto", tmp_path / "r.json")
+
+    assert "note" not in said
+    assert '"name":"host-1"' in (tmp_path / "r.json").read_text()

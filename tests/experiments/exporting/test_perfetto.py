@@ -7,13 +7,17 @@ and of Perfetto where that is stricter.
 import gzip
 import json
 import math
+import tracemalloc
 from collections import Counter, defaultdict
 from itertools import pairwise
 
 import pytest
 
 from experiments.exporting.perfetto import write_trace
-from experiments.results.study import Detail
+from experiments.exporting.tables import write_tables
+from experiments.results.frames import Frames
+from experiments.results.study import Detail, Study
+from experiments.running.runner import run_study
 
 REQUIRED = {
     "X": {"name", "cat", "pid", "tid", "ts", "dur"},
@@ -319,6 +323,18 @@ def test_an_arrow_goes_from_each_decision_to_every_host_it_chose(exported):
     assert len([e for e in exported.events if e["ph"] == "s"]) == len(decisions)
 
 
+def test_where_arrows_would_be_most_of_the_file_there_are_none_and_that_is_said(made, tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.exporting.perfetto.ARROW_ROWS", 10)
+    frames = made("plain")
+
+    exported = Exported(frames, frames.runs[0], tmp_path / "run.json")
+
+    assert not {"s", "f"} & {e["ph"] for e in exported.events}
+    assert all("decision" in e["args"] for e in exported.slices("container"))
+    assert "no arrows" in exported.written.notes[0]
+    assert complaints(exported.text) == []
+
+
 def test_counters_end_as_the_summary_says(exported):
     containers = exported.counter("containers with a host")[-1][1]["containers"]
     there = exported.slices("container", "prefilled")
@@ -371,3 +387,33 @@ def test_zipped_it_is_the_same_text_and_always_the_same_bytes(made, tmp_path):
 
     assert gzip.decompress(once.read_bytes()).decode() == plain.text
     assert once.read_bytes() == again.read_bytes()
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_a_run(tmp_path):
+    """Three times as many containers, as many of them at a time."""
+    peaks = []
+    for jobs in (2_000, 6_000):
+        trace, folder = tmp_path / f"{jobs}.csv", tmp_path / f"out{jobs}"
+        trace.write_text(
+            "job,submit_s,workload,tasks,duration_s,cpus,memory_bytes\n"
+            + "".join(f"j{n},{n},batch,5,{20 + n % 60},1,1000\n" for n in range(jobs))
+        )
+        run_study(
+            Study(trace=str(trace), hosts="50", architectures=("monolithic",), policies=("random-first-fit",),
+                  t_job_s=0.01, detail=Detail.TASKS),
+            folder,
+        )  # fmt: skip
+        frames = Frames(folder)
+        frames.rows(frames.runs[0])  # what is loaded once is no growth
+        tracemalloc.start()
+        try:
+            written = write_trace(frames, frames.runs[0], tmp_path / "run.json.gz")
+            write_tables(frames, frames.runs, tmp_path / "tables", "parquet")
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert written.containers == 5 * jobs
+
+    # What is held as columns, and what is looked up, grows a little; rows do not.
+    assert peaks[1] < 1.5 * peaks[0]
