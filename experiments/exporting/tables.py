@@ -207,11 +207,11 @@ def _runs(frames: Frames, keys: Sequence[RunKey]) -> pa.RecordBatch:
 def _looks(frames: Frames, key: RunKey, names: HostNames) -> Iterator[pa.RecordBatch]:
     """Give the loads of every host, a batch for each look and load."""
     t_s, loads = frames.hosts(key)
+    n = max((shares.shape[1] for shares in loads.values()), default=0)
+    called = pa.array([names.of(host) for host in range(n)], pa.string())
     for number, at_s in enumerate(t_s.tolist()):
         for load, shares in loads.items():
             share = shares[number].astype(np.float64)
-            n = share.size
-            called = pa.array([names.of(host) for host in range(n)], pa.string())
             columns = [
                 *_same(key, n), pa.repeat(pa.scalar(at_s), n), pa.array(np.arange(n)), called, pa.repeat(load, n),
                 pa.array(share, mask=np.isnan(share)),
