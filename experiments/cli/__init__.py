@@ -13,6 +13,7 @@ import click
 
 from experiments.cli.completion import VARIABLE, completion
 from experiments.cli.experiment import experiment
+from experiments.cli.export import export
 from experiments.cli.hosts import hosts
 from experiments.cli.plot import plot
 from experiments.cli.policies import policies
@@ -31,7 +32,7 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, rerun, validate, plot, trace, experiment, policies, hosts, record, testbed, completion):
+for command in (run, rerun, validate, plot, export, trace, experiment, policies, hosts, record, testbed, completion):
     towtank.add_command(command)
 
 

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from experiments.drawing import style
-from experiments.measures.decisions import Decisions
+from experiments.measures.lives import Life, Lives
 from experiments.measures.shapes import Shape, shapes_of
 from experiments.measures.statistics import estimate
 from experiments.results.directory import Results
+from experiments.results.logs import read_log
 from experiments.results.study import RunKey
 from experiments.running.machines import hosts_of
 from experiments.running.simulate import trace_of
-from experiments.running.validation import SEA, TANK, read_decisions, target_of
+from experiments.running.validation import SEA, TANK, target_of
 
 COLOURS = {TANK: style.COLOURS[0], SEA: style.COLOURS[1]}
 SHAPES = dict(zip(Shape, (*style.COLOURS[:3], style.NEUTRAL), strict=True))
@@ -111,7 +112,7 @@ def timeline(folder: Path, key: RunKey) -> style.Figure:
     hosts, _ = hosts_of(study, trace)
     shapes = shapes_of(trace.arrivals(), hosts)
     shown = hosts.names[:MOST_HOSTS]
-    lives = {world: _lives(read_decisions(Results(folder / world), key)) for world in (TANK, SEA)}
+    lives = {world: _lives(Results(folder / world), key) for world in (TANK, SEA)}
     lines = {world: [1 + max((life[2] for life in on[host]), default=0) for host in range(len(shown))]
              for world, on in lives.items()}  # fmt: skip
     figure = style.new(9, 1.6 + 0.11 * sum(map(sum, lines.values())) + 0.3 * len(shown))
@@ -138,25 +139,22 @@ def timeline(folder: Path, key: RunKey) -> style.Figure:
     return figure
 
 
-def _lives(decisions: Decisions) -> dict[int, list[tuple[float, float, int, str]]]:
-    """Give, by host, when each container began and ended, on which free line, and of which job it was.
-
-    Of a job's containers on one host the first to begin is drawn as the first to end.
-    """
-    ends: dict[tuple[str, int], list[float]] = defaultdict(list)
-    for end in decisions.ends:
-        ends[end.job, end.host] += [end.t_s] * end.tasks
-    last_s = max((end.t_s for end in decisions.ends), default=0.0)
+def _lives(results: Results, key: RunKey) -> dict[int, list[tuple[float, float, int, str]]]:
+    """Give, by host, when each container began and ended, on which free line, and of which job it was."""
     lives: dict[int, list[tuple[float, float, int, str]]] = defaultdict(list)
-    free_at: dict[int, list[float]] = defaultdict(list)  # when each line of a host is free again
-    for begin_s, job, host, count in decisions.starts:
-        for _ in range(count):
-            waiting = ends[job, host]
-            end_s = waiting.pop(0) if waiting else max(last_s, begin_s)
-            lines = free_at[host]
-            line = next((number for number, free_s in enumerate(lines) if free_s <= begin_s), len(lines))
-            lines[line : line + 1] = [end_s]
-            lives[host].append((begin_s, end_s, line, job))
+    follow, last_s = Lives(), 0.0
+
+    def take(life: Life, end_s: float) -> None:
+        if life.scheduler and life.began_s is not None:
+            lives[life.host].append((life.began_s, end_s, life.lane, life.job))
+
+    for rows in read_log(results.log / f"{key.file_stem}.parquet"):
+        for row in rows:
+            for life in follow.take(row):
+                last_s = life.ended_s
+                take(life, life.ended_s)
+    for life in follow.left():
+        take(life, max(last_s, life.since_s))
     return lives
 
 

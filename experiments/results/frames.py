@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -13,10 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from experiments.results.directory import Results
+from experiments.results.logs import log_batches, read_log
 from experiments.results.result import Result
 from experiments.results.study import RunKey, Study
 from policies.arrays import FloatArray
 from policies.errors import UserError
+from policies.log import Row
 
 #: What of a resource is looked at: what is used where hosts are shared, and else what is allocated.
 USED, ALLOCATED = "used", "allocated"
@@ -89,6 +92,10 @@ class Frames:
         lowest = min((key.seed for key in runs), default=0)
         return [key for key in runs if key.seed == lowest]
 
+    def horizon_s(self, key: RunKey) -> float:
+        """Give when a run ended, in seconds."""
+        return float(self._finished[key].metrics["horizon_s"] or 0.0)
+
     def has_log(self) -> bool:
         """Say whether there is a log of every finished run."""
         return all(self.log_file(key).exists() for key in self.runs)
@@ -97,9 +104,29 @@ class Frames:
         """Give the file of what happened in a run."""
         return self.results.log / f"{key.file_stem}.parquet"
 
+    def named(self, text: str) -> RunKey:
+        """Give the finished run that a user calls ``ARCHITECTURE,POLICY,SEED``.
+
+        Raises
+        ------
+        UserError
+            If there is none; the message names the nearest.
+        """
+        # Names of architectures and policies may have commas of their own.
+        known = {",".join(map(str, key)): key for key in self.runs}
+        if text not in known:
+            near = get_close_matches(text, known, 1, 0.0)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UserError(f"{self.results.folder} has no finished run {text!r}{hint}")
+        return known[text]
+
     def columns(self, key: RunKey) -> list[str]:
         """Give the columns of a run's log."""
         return list(pq.read_schema(self._there(self.log_file(key))).names)
+
+    def rows(self, key: RunKey) -> int:
+        """Say how many rows a run's log has; nothing but the file's end is read for it."""
+        return int(pq.read_metadata(self._there(self.log_file(key))).num_rows)
 
     def log(self, key: RunKey, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Read what happened in a run: one row for each thing, with the fields of `policies.log.Row` and its levels.
@@ -111,6 +138,33 @@ class Frames:
         """
         path = self._there(self.log_file(key))
         return pq.read_table(path, columns=None if columns is None else list(columns)).to_pandas()
+
+    def each_row(self, key: RunKey, levels: Sequence[str] = ()) -> Iterator[list[Row]]:
+        """Read what happened in a run as rows, batch by batch: memory does not grow with the run.
+
+        Parameters
+        ----------
+        key : RunKey
+            Which run.
+        levels : sequence of str
+            Which levels of the cell the rows are to have, as ``cpu_allocated``.
+
+        Raises
+        ------
+        UserError
+            If there is no log of it.
+        """
+        return read_log(self._there(self.log_file(key)), levels)
+
+    def batches(self, key: RunKey, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Read columns of what happened in a run, batch by batch.
+
+        Raises
+        ------
+        UserError
+            If there is no log of it.
+        """
+        return log_batches(self._there(self.log_file(key)), columns)
 
     def levels(self, key: RunKey, names: Sequence[str], points: int = 1000) -> pd.DataFrame:
         """Read states of the cell over time, on an even grid: each the value that holds there.
