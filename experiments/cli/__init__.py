@@ -11,11 +11,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import click
 
+from experiments.cli.completion import VARIABLE, completion
 from experiments.cli.experiment import experiment
 from experiments.cli.hosts import hosts
 from experiments.cli.plot import plot
 from experiments.cli.policies import policies
 from experiments.cli.record import record
+from experiments.cli.rerun import rerun
 from experiments.cli.run import run
 from experiments.cli.testbed import testbed
 from experiments.cli.trace import trace
@@ -29,7 +31,7 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, validate, plot, trace, experiment, policies, hosts, record, testbed):
+for command in (run, rerun, validate, plot, trace, experiment, policies, hosts, record, testbed, completion):
     towtank.add_command(command)
 
 
@@ -53,7 +55,11 @@ def main(*words: str) -> None:
         if signal.getsignal(number) is signal.SIG_DFL:  # whoever has us ignore it means it
             signal.signal(number, _end)
     try:
-        towtank([*words, *sys.argv[1:]], standalone_mode=False)
+        if VARIABLE in os.environ:
+            from experiments.cli.shells import register
+
+            register()
+        towtank([*words, *sys.argv[1:]], prog_name="towtank", standalone_mode=False)
     except UserError as error:
         _say(error, str(error))
         sys.exit(2)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from experiments.cli import named
 from experiments.cli.kinds import Seeds
 from experiments.cli.options import DASK, executors_of
 from experiments.cli.spelling import command_of
@@ -43,7 +44,7 @@ Examples:
 
 
 @experiment.command("run", epilog=EXAMPLES)
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", type=named.EXPERIMENT, metavar="NAME...", nargs=-1, required=True)
 @click.option(
     "--scale",
     type=click.Choice(["small", "paper"]),
@@ -54,12 +55,14 @@ Examples:
 @click.option("--seeds", type=Seeds(), metavar="N,N,…", help="One run of everything for each [default: the scale's].")
 @click.option(
     "--trace",
+    type=named.TRACE,
     metavar="[FORMAT:]PATH",
     help="A recording that stands for the generated workload, where an experiment can use one.",
 )
 @click.option(
     "--policy",
     "policies",
+    type=named.POLICY,
     multiple=True,
     metavar="NAME",
     help="Placement policies to compare, where an experiment compares such; repeatable [default: its own].",

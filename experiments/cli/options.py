@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from experiments.cli import named
 from experiments.cli.kinds import Cores, PerClass, Seeds, Share, Size, Time
 from experiments.measures.stopping import FIRST
 from experiments.results.study import Study
@@ -30,6 +31,7 @@ REFERENCE = click.option(
 WORKLOAD: Group = (
     click.option(
         "--trace",
+        type=named.TRACE,
         default=DEFAULT.trace,
         show_default=True,
         metavar="[FORMAT:]PATH",
@@ -45,7 +47,9 @@ WORKLOAD: Group = (
         help="Divide the times of the trace (submissions, run times) by X; rates and decision times stay.",
     ),
     REFERENCE,
-    click.option("--prefill", metavar="FILE", help="Native jobs that run from the beginning, placed at random."),
+    click.option(
+        "--prefill", type=named.FILE, metavar="FILE", help="Native jobs that run from the beginning, placed at random."
+    ),
     click.option(
         "--until",
         "until_s",
@@ -66,6 +70,7 @@ WORKLOAD: Group = (
 HOSTS: Group = (
     click.option(
         "--hosts",
+        type=named.HOSTS,
         metavar="N|FILE|trace",
         help="Machines: how many, a file of them (CSV, Parquet, or an inventory FILE.toml), or the trace's own "
         "[default: the trace's own].",
@@ -106,6 +111,7 @@ SCHEDULERS: Group = (
     click.option(
         "--architecture",
         "architectures",
+        type=named.ARCHITECTURE,
         multiple=True,
         default=DEFAULT.architectures,
         show_default=True,
@@ -115,6 +121,7 @@ SCHEDULERS: Group = (
     click.option(
         "--policy",
         "policies",
+        type=named.POLICY,
         multiple=True,
         default=DEFAULT.policies,
         show_default=True,
@@ -161,6 +168,7 @@ SCHEDULERS: Group = (
     ),
     click.option(
         "--queue",
+        type=named.QUEUE,
         default=DEFAULT.queue,
         show_default=True,
         metavar="NAME",
@@ -175,6 +183,7 @@ SCHEDULERS: Group = (
     ),
     click.option(
         "--mapreduce",
+        type=named.SIZING,
         default=DEFAULT.mapreduce,
         show_default=True,
         metavar="NAME",
@@ -186,6 +195,7 @@ SCHEDULERS: Group = (
 SHARING: Group = (
     click.option(
         "--host-disk",
+        type=named.DISK,
         default=DEFAULT.host_disk,
         show_default=True,
         metavar="CLASS",
@@ -201,6 +211,7 @@ SHARING: Group = (
     ),
     click.option(
         "--isolation",
+        type=named.ISOLATION,
         default=DEFAULT.isolation,
         show_default=True,
         metavar="NAME",

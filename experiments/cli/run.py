@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from experiments.cli import named
 from experiments.cli.options import (
     DASK,
     DEFAULT,
@@ -56,6 +57,7 @@ Examples:
 @grouped(SHARING, SEEDS, (DASK,), STOPPING)
 @click.option(
     "--on",
+    type=named.WORLD,
     default=DEFAULT.on,
     show_default=True,
     metavar="tank|docker:INVENTORY",

@@ -14,6 +14,10 @@ from experiments.results.study import RunKey
 #: Parts of a run that are no files: its row of the summary without what it cost, and what ``--explain`` told.
 METRICS, EXPLAINED = "metrics", "explain"
 
+#: Parts that are: what happened, and the load of every host.
+LOG, HOSTS = "log", "hosts"
+LOG_FILES = frozenset((LOG, HOSTS))
+
 
 def spelled(key: RunKey) -> str:
     """Spell a run as ``run.json`` does."""
@@ -34,8 +38,8 @@ def key_of(text: str) -> RunKey:
 
 
 def log_files(folder: Path, key: RunKey) -> dict[str, Path]:
-    """Name the files of a run's log: ``log`` has what happened, ``hosts`` the load of every host."""
-    return {"log": folder / f"{key.file_stem}.parquet", "hosts": folder / f"{key.file_stem}.hosts.parquet"}
+    """Give the files of a run's log, by what they are."""
+    return {LOG: folder / f"{key.file_stem}.parquet", HOSTS: folder / f"{key.file_stem}.hosts.parquet"}
 
 
 def digests(result: Result, log: Path) -> dict[str, str]:
@@ -57,8 +61,13 @@ def _digests(result: Result, log: Path) -> Iterator[tuple[str, str]]:
         yield EXPLAINED, _digest_of_json(list(result.explained))
     for name, path in log_files(log, result.key).items():
         if path.exists():
-            with path.open("rb") as file:
-                yield name, hashlib.file_digest(file, "sha256").hexdigest()
+            yield name, digest_of_file(path)
+
+
+def digest_of_file(path: Path) -> str:
+    """Give a digest of a whole file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_of_metrics(metrics: Mapping[str, Metric]) -> str:

@@ -23,6 +23,9 @@ from experiments.results.result import COST, Result
 from experiments.results.study import RunKey, Study
 from policies.errors import UserError
 
+#: In ``run.json`` beside the digests of a run: what made it, if that is not what began the directory.
+MADE_BY = "made_by"
+
 #: What the name of a file ends with that is not whole.
 PART = ".part"
 
@@ -76,6 +79,11 @@ class Results:
         self._kept = set(finished)
         if self._manifest.exists():
             before = self.manifest()
+            if finished and any(isinstance(some, str) for some in before.get("inputs", {}).values()):
+                raise UserError(
+                    f"{self.folder} was begun by an older version of Towtank, which knew files by other fingerprints; "
+                    "choose another --out or remove it"
+                )
             for part in ("study", "inputs"):
                 # What was begun and never finished is nobody's loss.
                 if before.get(part) != manifest[part] and finished:
@@ -160,7 +168,7 @@ class Results:
         self._kept = {result.key for result in results}
 
     def _record(self, results: Sequence[Result]) -> None:
-        """Write into ``run.json`` what is not there yet: of each run the digests, and who made it, if another did."""
+        """Write of each run into ``run.json`` the digests of what it wrote, and what made it if that is another."""
         manifest = self.manifest()
         before = manifest.get("results", {})
         recorded: dict[str, Any] = {}
@@ -172,7 +180,7 @@ class Results:
             recorded[name] = digests(result, self.log)
             others = any(manifest.get(part) != this for part, this in self._made_by.items())
             if others and result.key not in self._kept:
-                recorded[name] |= {"made_by": self._made_by}
+                recorded[name] |= {MADE_BY: self._made_by}
         manifest["results"] = recorded
         _write_whole(self._manifest, json.dumps(manifest, indent=2) + "\n")
 
@@ -201,7 +209,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 def recorded_in(manifest: Mapping[str, Any], path: Path) -> dict[RunKey, dict[str, Any]]:
     """Give what a ``run.json`` says of the finished runs: the digests of what each wrote, by what it is.
 
-    ``made_by`` is with them where a run was made by others than those that began the directory.
+    `MADE_BY` is with them where something else made a run than what began the directory.
 
     Raises
     ------

@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from policies.placement.catalogue import ENTRY_POINTS
+
 #: What results are made with; all but ``matplotlib``, which only draws them, decide what comes out.
 LIBRARIES = ("simpy", "numpy", "pandas", "pyarrow", "duckdb", "scipy", "matplotlib")
 
@@ -36,7 +38,7 @@ def fingerprint(path: Path) -> str:
 
 
 def provenance() -> dict[str, Any]:
-    """Say what makes the results: versions of ours and of the libraries, our sources, and the kind of machine."""
+    """Say what makes results: versions of ours, of libraries and of packages of policies, our sources, the machine."""
     return {
         "versions": versions(),
         "platform": platform_told(),
@@ -46,9 +48,10 @@ def provenance() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Give our version, Python's, and those of the libraries that results are made with."""
+    """Give the versions of ours, of Python, of the libraries that results are made with and of packages of policies."""
+    policies = {entry.dist.name for entry in importlib.metadata.entry_points(group=ENTRY_POINTS) if entry.dist}
     ours = {"towtank": version("towtank"), "python": platform.python_version()}
-    return ours | {name: version(name) for name in LIBRARIES}
+    return ours | {name: version(name) for name in (*LIBRARIES, *sorted(policies))}
 
 
 def platform_told() -> dict[str, str]:
@@ -64,7 +67,7 @@ def platform_told() -> dict[str, str]:
         "system": platform.system(),
         "machine": platform.machine(),
         "libc": " ".join(platform.libc_ver()).strip(),
-        "simd": " ".join(found),
+        "simd": " ".join(found) or "baseline",
     }
 
 

@@ -18,7 +18,7 @@ from policies.arrays import FloatArray
 from policies.cell import ClusterView
 from policies.errors import UserError
 from policies.placement import BUILT_IN, Policy
-from policies.placement.catalogue import instantiate
+from policies.placement.catalogue import ENTRY_POINTS, instantiate
 from policies.placement.interface import terms_of
 from policies.placement.placer import Checked
 from policies.requests import Task
@@ -26,8 +26,6 @@ from policies.scheduling import ARCHITECTURES, DISCIPLINES, SIZINGS, Architectur
 from policies.scheduling.sizing import Sizing
 from policies.sharing import ISOLATIONS, Isolation
 from traces.units import seconds
-
-ENTRY_POINTS = "towtank.policies"
 
 #: How many times a score of somebody else's is tested for being row-wise.
 LOOKS = 3

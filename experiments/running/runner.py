@@ -73,6 +73,7 @@ def run_study(
     listener: Listener | None = None,
     order: Callable[[RunKey], Any] | None = None,
     keep_going: bool = False,
+    keys: Sequence[RunKey] | None = None,
 ) -> list[Result]:
     """Make every run of a study that is not there yet.
 
@@ -90,6 +91,8 @@ def run_study(
         What runs are made in the order of; by default the study's.
     keep_going : bool
         Whether a run that fails does not keep the others from being made; the listener is told. Else it ends all.
+    keys : sequence of RunKey, optional
+        Which runs are wanted, and no others; by default all of the study, and as many seeds as its precision needs.
 
     Returns
     -------
@@ -112,14 +115,12 @@ def run_study(
     making = _Making(study, out, executors, listener or Listener(), order, keep_going)
     making.begin()
     try:
-        count = len(study.seeds) if study.precision is None else max(len(study.seeds), FIRST)
-        whole = making.make(count)
-        while study.precision is not None and whole:
-            short = shortfalls(making.results(), study.of, study.precision)
-            before, count = count, next_count(short, count, study.precision, study.max_seeds)
-            if count == before:
-                break
-            whole = making.make(count)
+        if keys is not None:
+            making.make(keys)
+        elif study.precision is None:
+            making.make(list(study.runs()))
+        else:
+            making.make_until_precise(study.precision)
     finally:
         making.end()
     return making.results()
@@ -153,10 +154,18 @@ class _Making:
     def results(self) -> list[Result]:
         return [self._done[key] for key in self._keys if key in self._done]
 
-    def make(self, seeds: int) -> bool:
-        """Make what is not there of the runs with so many seeds; say whether all are there then."""
+    def make_until_precise(self, precision: float) -> None:
+        """Make runs with ever more seeds until their means are as precise as that, or there are as many as may be."""
+        study = self._study
+        before, count = 0, max(len(study.seeds), FIRST)
+        while count > before and self.make(list(study.runs(count))):
+            short = shortfalls(self.results(), study.of, precision)
+            before, count = count, next_count(short, count, precision, study.max_seeds)
+
+    def make(self, keys: Sequence[RunKey]) -> bool:
+        """Make what is not there of these runs; say whether all are there then."""
         study, before = self._study, set(self._keys)
-        self._keys = list(study.runs(seeds))
+        self._keys = list(keys)
         new = [key for key in self._keys if key not in before]
         todo = [key for key in new if key not in self._done]
         if self._order is not None:
