@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from experiments.measures.comparing import Comparison
+    from experiments.results.frames import Frames
 
 EXAMPLE = """
 \b
@@ -78,9 +79,11 @@ def compare(
     DIR is a results directory, FILE.csv the table of an experiment or any other with a column `seed`.
     """
     from experiments.measures.comparing import Method, headlines, note
+    from experiments.measures.warm_up import advice
 
     columns = [name.strip() for name in by.split(",")]
-    table = _where(_table(path), where, path)
+    frames = _frames(path)
+    table = _where(_rows(path) if frames is None else frames.summary, where, path)
     try:
         compared = headlines(
             table, list(dict.fromkeys(metrics)), baseline, by=columns, confidence=confidence, method=Method(method)
@@ -99,15 +102,20 @@ def compare(
         click.echo(one.sentence)
     if compared:
         _print(compared)
-        if said := note(compared):
-            click.echo(said)
+        for said in (note(compared), "" if frames is None else advice(frames)):
+            if said:
+                click.echo(said)
 
 
-def _table(path: Path) -> pd.DataFrame:
-    if path.is_dir():
-        from experiments.results.frames import Frames
+def _frames(path: Path) -> Frames | None:
+    if not path.is_dir():
+        return None
+    from experiments.results.frames import Frames
 
-        return Frames(path).summary
+    return Frames(path)
+
+
+def _rows(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
