@@ -119,7 +119,7 @@ def _rows(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_csv(path, float_precision="round_trip")
+        return pd.read_csv(path)
     except FileNotFoundError:
         raise UserError(f"{path} is not there") from None
     except (ValueError, UnicodeDecodeError) as error:

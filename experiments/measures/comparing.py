@@ -397,6 +397,8 @@ def _has(table: pd.DataFrame, metric: str) -> bool:
 
 
 def _by_group(table: pd.DataFrame, by: Sequence[str]) -> dict[Group, pd.DataFrame]:
+    if "seed" in by:
+        raise UserError("--by seed: seeds make pairs, and so cannot make groups")
     for column in ("seed", *by):
         if column not in table:
             raise UserError(f"there is no column {column!r}; there are {', '.join(map(str, table.columns))}")
