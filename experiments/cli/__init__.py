@@ -11,6 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import click
 
+from experiments.cli.compare import compare
 from experiments.cli.completion import VARIABLE, completion
 from experiments.cli.experiment import experiment
 from experiments.cli.export import export
@@ -32,7 +33,9 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, rerun, validate, plot, export, trace, experiment, policies, hosts, record, testbed, completion):
+for command in (
+    run, rerun, validate, compare, plot, export, trace, experiment, policies, hosts, record, testbed, completion,
+):  # fmt: skip
     towtank.add_command(command)
 
 
