@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from experiments.drawing import style
-from experiments.results.frames import Frames
+from experiments.results.frames import Frames, coarse
 from experiments.results.study import RunKey
 
 #: Small multiples beyond this number are left out and said to be.
 MOST_PANELS = 9
+#: Rows of a bitmap of hosts; beyond, neighbours are averaged.
+MOST_ROWS = 400
 
 TITLES = {"cpu": "CPU", "memory": "Memory", "gpu": "GPU", "disk": "Disk time", "net": "Network"}
 
@@ -239,7 +241,7 @@ def load_heatmap(frames: Frames) -> style.Figure:
         top = max(top, float(np.nanmax(load)) if np.isfinite(load).any() else 1.0)
         unit_s, unit = style.time_unit(t_s[-1] if t_s.size else 0.0)
         image = axes.imshow(
-            _coarse(load).T,
+            coarse(load, MOST_ROWS).T,
             aspect="auto",
             cmap=style.AMOUNTS,
             vmin=0,
@@ -261,13 +263,3 @@ def load_heatmap(frames: Frames) -> style.Figure:
         f"CPU {of}, host by host (white: not there)" + f" ({left_out} runs not shown)" * bool(left_out), fontsize=10
     )
     return figure
-
-
-def _coarse(load: np.ndarray, most: int = 400) -> np.ndarray:
-    """Average neighbouring hosts, so that a bitmap of any cell has few rows."""
-    if load.shape[1] <= most:
-        return load
-    edges = np.linspace(0, load.shape[1], most + 1).astype(int)
-    there = ~np.isnan(load)
-    total, hosts = (np.add.reduceat(part, edges[:-1], axis=1) for part in (np.nan_to_num(load), there.astype(float)))
-    return np.divide(total, hosts, out=np.full(total.shape, np.nan), where=hosts > 0)

@@ -166,3 +166,27 @@ def flat(column: pa.ChunkedArray) -> FloatArray:
     """Give the numbers of a column of lists, one list behind the other."""
     numbers: FloatArray = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return numbers
+
+
+def coarse(load: FloatArray, most: int) -> FloatArray:
+    """Average neighbouring hosts, so that a picture of any cell has few cells.
+
+    Parameters
+    ----------
+    load : ndarray of shape (n_looks, n_hosts)
+        NaN where a host is not there.
+    most : int
+        How many there may be.
+
+    Returns
+    -------
+    ndarray of shape (n_looks, min(n_hosts, most))
+        NaN where none of the hosts is there.
+    """
+    if load.shape[1] <= most:
+        return load
+    edges = np.linspace(0, load.shape[1], most + 1).astype(int)
+    there = ~np.isnan(load)
+    total, hosts = (np.add.reduceat(part, edges[:-1], axis=1) for part in (np.nan_to_num(load), there.astype(float)))
+    means: FloatArray = np.divide(total, hosts, out=np.full(total.shape, np.nan), where=hosts > 0)
+    return means
