@@ -16,6 +16,7 @@ from experiments.cli.hosts import hosts
 from experiments.cli.plot import plot
 from experiments.cli.policies import policies
 from experiments.cli.record import record
+from experiments.cli.report import report
 from experiments.cli.run import run
 from experiments.cli.testbed import testbed
 from experiments.cli.trace import trace
@@ -29,7 +30,7 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, validate, plot, trace, experiment, policies, hosts, record, testbed):
+for command in (run, validate, plot, report, trace, experiment, policies, hosts, record, testbed):
     towtank.add_command(command)
 
 

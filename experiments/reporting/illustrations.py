@@ -1,0 +1,46 @@
+"""Figures as parts of a page."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from experiments.drawing import style
+from experiments.drawing.catalogue import Picture
+from experiments.reporting.content import Illustration
+from experiments.results.frames import Frames
+
+#: An SVG beyond this size is a bitmap instead.
+MOST_SVG_BYTES = 120_000
+
+#: CSS pixels of an inch.
+PIXELS = 96
+
+
+def illustrations(frames: Frames, pictures: Iterable[Picture]) -> tuple[Illustration, ...]:
+    """Draw figures anew, each as vectors where that is small and else as a bitmap.
+
+    Notes
+    -----
+    A picture is an image of its own and no part of the page's tree: what is named in one cannot meet what has the same
+    name in another, and no script in it runs.
+    """
+    return tuple(illustration(picture.stem, picture.title, picture.caption, picture.draw(frames)) for picture in pictures)
+
+
+def illustration(name: str, title: str, caption: str, figure: style.Figure) -> Illustration:
+    """Make a figure part of a page."""
+    width, height = (round(PIXELS * float(inches)) for inches in figure.get_size_inches())
+    with TemporaryDirectory(prefix="towtank-") as folder:
+        bitmap, vectors = style.save(figure, Path(folder) / name)
+        if vectors.stat().st_size <= MOST_SVG_BYTES:
+            source = _data_uri("image/svg+xml", vectors)
+        else:
+            source = _data_uri("image/png", bitmap)
+    return Illustration(name, title, caption, source, width, height)
+
+
+def _data_uri(kind: str, path: Path) -> str:
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
