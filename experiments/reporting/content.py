@@ -27,13 +27,33 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that can be sorted; the first cell of a row names it."""
+    """A table that can be sorted.
+
+    Attributes
+    ----------
+    name, caption : str
+        What it is called on the page, and what it shows.
+    headings : tuple of Heading
+        The columns.
+    rows : tuple of tuple of Cell
+        The first cell of a row names it.
+    note : str
+        What is said below it.
+    too_wide : str
+        Where one reads it on paper, if it is too wide for that.
+    """
 
     name: str
     caption: str
     headings: tuple[Heading, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    too_wide: str = ""
+
+    @property
+    def meanings(self) -> list[tuple[str, str]]:
+        """What the columns mean that have one."""
+        return [(heading.text, heading.meaning) for heading in self.headings if heading.meaning]
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,6 @@ def means(results: Sequence[Result]) -> Table:
             (Cell(names[0]), Cell(names[1]), *(Cell(cell.text, cell.value) for cell in row))
             for names, row in summary.cells(results).items()
         ),
-        "; ".join(f"{column.heading}: {column.meaning}" for column in columns) + ".",
     )
 
 
@@ -193,6 +192,7 @@ def runs(results: Sequence[Result]) -> Table:
         (Heading("run", numbers=False), *(Heading(name) for name in names)),
         tuple(rows),
         f"{left_out:,} more runs are in summary.csv, and not here." if left_out else "",
+        too_wide="summary.csv",
     )
 
 
