@@ -20,8 +20,8 @@ from experiments.cli.spelling import command_of
 def report(folder: Path, out: Path | None) -> None:
     """Make one self-contained HTML page of a results directory, or of a validation's.
 
-    It opens from disk and asks for nothing over the network: what came of it in words, tables that sort, figures, the load
-    of every host over time, configuration, raw files, and how to reproduce it.
+    It opens from disk and asks for nothing over the network: what came of it in words, tables that sort, figures, the
+    load of every host over time, configuration, raw files, and how to reproduce it.
     """
     from experiments.reporting import page
 

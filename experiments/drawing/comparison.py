@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,6 +30,41 @@ DRAWN = {"makespan_s": "Makespan, s", "slowdown_mean": "Mean slowdown"}
 MOST_HOSTS = 12
 
 
+class Drawing(NamedTuple):
+    """A figure of a validation: the name of its files, a heading, what is to be seen, and how it is drawn."""
+
+    stem: str
+    title: str
+    caption: str
+    draw: Callable[[], style.Figure]
+
+
+def drawings(folder: Path) -> list[Drawing]:
+    """Give the figures of a validation's results directory."""
+    summary, target = summaries(folder), target_of(folder)
+    key = RunKey(*summary.index[0])
+    return [
+        Drawing(
+            "tank_and_sea",
+            "Tank and sea",
+            "Each measure under each architecture and policy in both worlds: means over seeds, 95 % t-intervals.",
+            lambda: bars(summary),
+        ),
+        Drawing(
+            "tank_against_sea",
+            "Tank against sea",
+            f"A point for each run; on the diagonal tank and sea are equal, in the band within {target:.0%}.",
+            lambda: scatter(summary, target),
+        ),
+        Drawing(
+            "timeline",
+            "Containers over time",
+            "Which containers were on which host when, in one run, the tank above the sea; colours are demand shapes.",
+            lambda: timeline(folder, key),
+        ),
+    ]
+
+
 def draw_comparison(folder: Path) -> list[Path]:
     """Draw the figures of a validation into its ``figures`` folder.
 
@@ -41,13 +78,7 @@ def draw_comparison(folder: Path) -> list[Path]:
     list of Path
         The bitmaps; each has an SVG beside it.
     """
-    summary, target = summaries(folder), target_of(folder)
-    figures = {
-        "tank_and_sea": lambda: bars(summary),
-        "tank_against_sea": lambda: scatter(summary, target),
-        "timeline": lambda: timeline(folder, RunKey(*summary.index[0])),
-    }
-    return [style.save(draw(), folder / "figures" / stem)[0] for stem, draw in figures.items()]
+    return [style.save(drawing.draw(), folder / "figures" / drawing.stem)[0] for drawing in drawings(folder)]
 
 
 def summaries(folder: Path) -> pd.DataFrame:

@@ -27,7 +27,7 @@ def illustrations(frames: Frames, pictures: Iterable[Picture]) -> tuple[Illustra
     A picture is an image of its own and no part of the page's tree: what is named in one cannot meet what has the same
     name in another, and no script in it runs.
     """
-    return tuple(illustration(picture.stem, picture.title, picture.caption, picture.draw(frames)) for picture in pictures)
+    return tuple(illustration(one.stem, one.title, one.caption, one.draw(frames)) for one in pictures)
 
 
 def illustration(name: str, title: str, caption: str, figure: style.Figure) -> Illustration:

@@ -75,7 +75,10 @@ def loads(frames: Frames, world: str = "") -> tuple[dict[str, HostLoads], str]:
     if not frames.has_log():
         detail = frames.study.detail
         if detail is Detail.SUMMARY:
-            return {}, f"These runs kept no log (--detail {detail}); with --detail jobs or tasks the hosts are shown here."
+            return (
+                {},
+                f"These runs kept no log (--detail {detail}); with --detail jobs or tasks the hosts are shown here.",
+            )
         return {}, "The log of these runs is no longer there; without it nobody knows how hosts were loaded."
     seen = {f"{world}{key.architecture}, {key.policy}": frames.hosts(key) for key in frames.firsts}
     seen = {name: loads for name, loads in seen.items() if loads.t_s.size and next(iter(loads.loads.values())).size}

@@ -15,8 +15,14 @@ from markupsafe import Markup, escape
 from experiments.reporting.content import Report
 from experiments.reporting.of_study import Spell, of_study
 
+
 def gather(folder: Path, here: Path, spell: Spell) -> Report:
     """Gather what a page says of a results directory, or of a validation's; see `of_study`."""
+    if (folder / "validation.csv").exists():
+        # It reads the logs of two worlds again, and knows a lot that others need not.
+        from experiments.reporting.of_validation import of_validation
+
+        return of_validation(folder, here, spell)
     return of_study(folder, here, spell)
 
 

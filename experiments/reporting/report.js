@@ -114,10 +114,10 @@ class Scrubber {
     this.draw();
   }
 
-  /** Fit the grid: about twice as wide as high, cells as large as there is room. */
+  /** Fit the grid: about twice as wide as high, few hosts in one row, cells as large as there is room. */
   size() {
     const { cells } = this.chosen;
-    this.columns = Math.min(cells, Math.max(1, Math.ceil(Math.sqrt(2 * cells))));
+    this.columns = cells <= 8 ? cells : Math.ceil(Math.sqrt(2 * cells));
     this.rows = Math.ceil(cells / this.columns);
     this.cell = Math.min(44, Math.max(6, Math.floor(880 / this.columns)));
     this.picture.width = this.columns * this.cell;
