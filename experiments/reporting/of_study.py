@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
@@ -51,6 +52,7 @@ def of_study(folder: Path, here: Path, spell: Spell) -> Report:
     results = list(frames.results.finished().values())
     frames.summary  # noqa: B018 - complains where nothing is finished
     drawn, why_not = loads(frames)
+    manifest_file = _address(folder / "run.json", here)
     return Report(
         title=_title(study, drawn),
         statement=statement(study, results, drawn),
@@ -65,9 +67,12 @@ def of_study(folder: Path, here: Path, spell: Spell) -> Report:
         files=tuple(files(folder, here)),
         commands=(
             ("Run it again, with the same trace", spell(study)),
-            ("Reproduce it as it was, or be told which version differs", f"towtank rerun {_address(folder / 'run.json', here)}"),
+            (
+                "Reproduce it as it was, or be told which version differs",
+                shlex.join(["towtank", "rerun", manifest_file]),
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 def loads(frames: Frames, world: str = "") -> tuple[dict[str, HostLoads], str]:
@@ -125,8 +130,8 @@ def statement(study: Study, results: Sequence[Result], drawn: Mapping[str, HostL
     faster = f", at {study.speed:g} times its speed" if study.speed != 1 else ""
     shared = "share them and slow each other down" if study.contention else "have what they ask for to themselves"
     replayed = (
-        f"Each run replays {study.trace}{faster}: {jobs} jobs of {containers} containers on {_hosts(study, drawn)}, over "
-        f"{horizon}. Containers on a host {shared}."
+        f"Each run replays {study.trace}{faster}: {jobs} jobs of {containers} containers on {_hosts(study, drawn)}, "
+        f"over {horizon}. Containers on a host {shared}."
     )
     return compared[:1].upper() + compared[1:], replayed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.drawing.comparison import drawings
-from experiments.measures.agreement import Agreement
+from experiments.measures.agreement import Agreement, Factor
 from experiments.reporting.content import Cell, Heading, Report, Table, series_told
 from experiments.reporting.illustrations import illustration
 from experiments.reporting.of_study import Spell, files, loads, settings, versions
@@ -77,8 +77,8 @@ def _statement(validation: Validation) -> tuple[str, ...]:
     seeds = f"{len(sea.seeds)} seed{'s' * (len(sea.seeds) != 1)}"
     return (
         f"{sea.trace} on {len(validation.hosts)} Docker hosts ({sea.on}) and on as many simulated ones, with "
-        f"{series_told(list(sea.policies))} under {series_told(list(sea.architectures))}, {seeds}: a measure holds if the "
-        f"tank was within {validation.target:.0%} of the sea.",
+        f"{series_told(list(sea.policies))} under {series_told(list(sea.architectures))}, {seeds}: a measure holds if "
+        f"the tank was within {validation.target:.0%} of the sea.",
     )
 
 
@@ -88,7 +88,7 @@ def _tables(agreed: Agreement) -> list[Table]:
     if agreed.factors:
         baseline = agreed.factors[0].baseline
         rows = [
-            _row(told.FACTOR_HEADINGS, told.factor_cells(factor), (factor.tank.mean, factor.sea.mean, None))
+            _row(told.FACTOR_HEADINGS, told.factor_cells(factor), (factor.tank.mean, factor.sea.mean, _ratio(factor)))
             for factor in agreed.factors
         ]
         tables.append(Table("factors", f"Times as good as {baseline}", _headings(told.FACTOR_HEADINGS), tuple(rows)))
@@ -119,6 +119,10 @@ def _row(headings: tuple[str, ...], texts: tuple[str, ...], values: tuple[float 
         Cell(text) if heading in WORDS else Cell(text, _known(next(numbers)))
         for heading, text in zip(headings, texts, strict=True)
     )
+
+
+def _ratio(factor: Factor) -> float | None:
+    return factor.tank.mean / factor.sea.mean if factor.sea.mean else None
 
 
 def _known(value: float | None) -> float | None:

@@ -46,7 +46,7 @@ def replay(runs: Mapping[str, HostLoads], first: str = "cpu_allocated") -> dict[
         that the last colour stands for, the same in all runs. ``runs``: of each its ``label``, ``times`` in words, how
         many ``hosts`` and ``cells`` it has, and by load ``bytes`` (looks × cells, each look as what it differs from
         the one before by, modulo 256, compressed by zlib), and at every look the ``mean`` and the ``most`` over hosts
-        in per cent, how many hosts are ``away``, and how many are there and ``without`` this resource. Bytes are base64.
+        in per cent, how many hosts are ``away``, and how many are there ``without`` this resource. Bytes are base64.
     """
     shown = dict(list(runs.items())[:MOST_RUNS])
     names = [name for name in _names(shown) if any(_has(run, name) for run in shown.values())]
