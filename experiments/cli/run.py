@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from math import inf
 from pathlib import Path
@@ -117,6 +118,7 @@ def run(
             click.echo(f"\nFigures: {out / 'figures'} ({', '.join(path.stem for path in paths)})")
     if out is not None and not as_json:
         click.echo(f"Summary: {out / 'summary.csv'}   Log: {out / 'log'}")
+        click.echo(f"One page to send: {shlex.join(['towtank', 'report', str(out)])}")
     elif not as_json:
         click.echo("\nNothing was kept; --out DIR keeps the log, the metrics and figures.")
 
