@@ -5,7 +5,7 @@ import sys
 import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
+from itertools import pairwise
 from urllib.parse import unquote
 
 import numpy as np
@@ -95,7 +95,7 @@ def test_headings_do_not_jump(tree):
 
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 def test_what_users_wrote_is_text(tree, sent):

@@ -1,4 +1,4 @@
-"""A report in a browser: it asks nobody, its hosts play back, its tables sort, it prints, and it can be read by everybody."""
+"""A report in a browser: it asks nobody, its hosts play back, its tables sort, it prints, and everybody can read it."""
 
 import shutil
 
@@ -23,7 +23,7 @@ def browser():
 
 @pytest.fixture
 def opened(browser, sent):
-    """Opens the report with options of a browser's context, and complains at the end of what the browser complained of."""
+    """Opens the report with options of a browser's context; at the end the browser must have complained of nothing."""
     contexts, said = [], []
 
     def open_page(clock=False, **options):
@@ -35,9 +35,11 @@ def opened(browser, sent):
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: said.append(request.url) if is_elsewhere(request.url) else None)
         if clock:
-            page.clock.install()
+            page.clock.install(time=0)
         page.goto(sent.file.as_uri())
         expect(page.locator("#scrubber-words")).to_contain_text("At ")
+        if clock:
+            page.clock.pause_at(10**6)  # from now on time goes by when the test says so
         return page
 
     def is_elsewhere(address):
