@@ -116,7 +116,10 @@ def statement(study: Study, results: Sequence[Result], drawn: Mapping[str, HostL
             (study.policies, "placement policy", "placement policies"),
         )
     )
-    seeds = f"{_count(len(study.seeds), 'seed', 'seeds')} ({series_told(list(map(str, study.seeds)))})"
+    done = sorted({result.key.seed for result in results})
+    in_a_row = len(done) > 3 and done[-1] - done[0] == len(done) - 1
+    named = f"{done[0]} to {done[-1]}" if in_a_row else series_told(list(map(str, done)))
+    seeds = f"{_count(len(done), 'seed', 'seeds')} ({named})"
     where = "simulated hosts" if study.on == "tank" else f"Docker hosts ({study.on})"
     compared = f"{architectures} with {policies}, each under {seeds}, on {where}."
     jobs, containers, horizon = (
@@ -237,12 +240,17 @@ def _value(value: Any) -> str:
 
 
 def versions(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Tell which code and which files made the results."""
-    for name, version in manifest.get("versions", {}).items():
-        yield name, str(version)
+    """Tell which code, on which machine, and which files made the results."""
+    for part in ("versions", "platform"):
+        yield from ((name, str(value)) for name, value in manifest.get(part, {}).items())
     yield "git revision", str(manifest.get("git_revision") or "not from a checkout")
-    for name, digest in manifest.get("inputs", {}).items():
-        yield f"fingerprint of {name}", str(digest)
+    if "code_digest" in manifest:
+        yield "digest of the sources", str(manifest["code_digest"])
+    for name, digests in manifest.get("inputs", {}).items():
+        # A directory of before there was one for each file has one for all.
+        each = digests if isinstance(digests, dict) else {"": digests}
+        for file, digest in each.items():
+            yield f"fingerprint of {name} {file}".rstrip(), str(digest)
 
 
 def files(folder: Path, here: Path) -> Iterator[Link]:

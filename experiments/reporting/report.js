@@ -75,8 +75,8 @@ class Scrubber {
     const part = (name) => document.getElementById(`scrubber-${name}`);
     this.data = data;
     this.palette = bytesOf(data.palette);
-    [this.run, this.load, this.picture, this.time, this.words, this.button, this.legend, this.top] = [
-      "run", "load", "picture", "time", "words", "play", "legend", "top",
+    [this.run, this.load, this.picture, this.time, this.words, this.button, this.legend, this.top, this.shown] = [
+      "run", "load", "picture", "time", "words", "play", "legend", "top", "shown",
     ].map(part);
     this.timer = null;
     this.levels = null;
@@ -106,6 +106,7 @@ class Scrubber {
     this.label = scale.label;
     this.time.max = this.chosen.times.length - 1;
     this.time.value = Math.round(share * this.time.max);
+    this.shown.textContent = this.chosen.label;
     this.top.textContent = `${Math.round(100 * scale.top)} %`;
     this.picture.setAttribute("aria-label", `${scale.label} of every host, ${this.chosen.label}`);
     this.legend.setAttribute("aria-label", `Colours: from dark, nothing ${this.label}, to light, ${this.top.textContent}`);
