@@ -11,6 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import click
 
+from experiments.cli.compare import compare
 from experiments.cli.experiment import experiment
 from experiments.cli.hosts import hosts
 from experiments.cli.plot import plot
@@ -30,7 +31,7 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, validate, plot, report, trace, experiment, policies, hosts, record, testbed):
+for command in (run, validate, compare, plot, report, trace, experiment, policies, hosts, record, testbed):
     towtank.add_command(command)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from rich.filesize import decimal
 
 from experiments.drawing.catalogue import pictures
+from experiments.measures.comparing import ENOUGH_SEEDS, Finding, headlines, note
 from experiments.measures.statistics import Metric
 from experiments.reporting.content import Cell, Heading, Link, Report, Settings, Table, series_told, time_told
 from experiments.reporting.illustrations import illustrations
@@ -25,6 +26,9 @@ from experiments.results.study import Detail, RunKey, Study
 
 #: Cells of the table of all runs; beyond, the rest is in ``summary.csv`` alone.
 MOST_CELLS = 15_000
+
+#: What a comparison came to if one is not like the other.
+TOLD_APART = (Finding.ABOVE, Finding.BELOW, Finding.UNVARYING)
 
 #: Gives the command that makes a study.
 Spell = Callable[[Study], str]
@@ -52,11 +56,14 @@ def of_study(folder: Path, here: Path, spell: Spell) -> Report:
     results = list(frames.results.finished().values())
     frames.summary  # noqa: B018 - complains where nothing is finished
     drawn, why_not = loads(frames)
+    told, how_to_read = findings(frames)
     manifest_file = _address(folder / "run.json", here)
     return Report(
         title=_title(study, drawn),
         statement=statement(study, results, drawn),
         warnings=tuple(_warnings(study, frames.runs)),
+        findings=told,
+        findings_note=how_to_read,
         tables=(means(results), runs(results)),
         illustrations=illustrations(frames, pictures(frames)),
         replay=replay(drawn, f"cpu_{frames.looked_at(frames.firsts[0])}") if drawn else None,
@@ -157,6 +164,25 @@ def _warnings(study: Study, done: Sequence[RunKey]) -> Iterator[str]:
         some = "; ".join(f"{key.architecture}, {key.policy}, seed {key.seed}" for key in missing[:3])
         more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
         yield f"{len(missing):,} of {len(missing) + len(done):,} runs are not finished and not in here: {some}{more}."
+
+
+def findings(frames: Frames) -> tuple[tuple[str, ...], str]:
+    """Say what came of it, a sentence each, what was told apart first; and how these are to be read."""
+    compared = headlines(frames.summary)
+    if not compared:
+        several = len(frames.firsts) > 1
+        return (), (
+            "In none of the usual measures do the runs differ."
+            if several
+            else "There is one architecture with one policy, and nothing to compare it with."
+        )
+    if all(one.finding is Finding.SINGLE for one in compared):
+        return (), (
+            f"Of a single seed nothing can be said of differences: at least 2 are needed, {ENOUGH_SEEDS} or more are "
+            "better (--seeds)."
+        )
+    ordered = sorted(compared, key=lambda one: one.finding not in TOLD_APART)
+    return tuple(one.sentence for one in ordered), note(compared)
 
 
 # -- tables -----------------------------------------------------------------------------------------------------
