@@ -74,7 +74,7 @@ def main(*words: str) -> None:
         print(f"towtank: {error}", file=sys.stderr)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt) as error:
-        resumed = sys.argv[1:2] in (["run"], ["validate"])
+        resumed = sys.argv[1:2] in (["run"], ["validate"], ["experiment"])
         goes_on = "; the same command with the same --out goes on from here" if resumed else ""
         # Click's own error says nothing.
         why = (error.__cause__ if isinstance(error, click.Abort) else None) or error

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.cli.kinds import Cores, PerClass, Seeds, Size, Time
+from experiments.cli.kinds import Cores, PerClass, Seeds, Share, Size, Time
+from experiments.measures.stopping import FIRST
 from experiments.results.study import Study
+
+if TYPE_CHECKING:
+    from experiments.running.executors import Executors
 
 Group = tuple[Callable[[Any], Any], ...]
 
@@ -242,6 +246,52 @@ SEEDS: Group = (
         "--processes", type=click.IntRange(min=1), metavar="N", help="Runs that go on at once [default: one a core]."
     ),
 )
+
+#: How many runs are made, where that is not said.
+STOPPING: Group = (
+    click.option(
+        "--precision",
+        type=Share(),
+        metavar="SHARE",
+        help="Add seeds until the 95 % interval of each --of is no wider than plus or minus this share of its mean, "
+        f"as in 2%, under every architecture and policy; there are {FIRST} at least [default: only --seeds].",
+    ),
+    click.option(
+        "--of",
+        multiple=True,
+        default=DEFAULT.of,
+        show_default=True,
+        metavar="METRIC",
+        help="The metric that --precision is about; repeatable.",
+    ),
+    click.option(
+        "--max-seeds",
+        type=click.IntRange(min=FIRST),
+        default=DEFAULT.max_seeds,
+        show_default=True,
+        metavar="N",
+        help="The most seeds that --precision goes up to.",
+    ),
+)
+
+#: The scheduler of a Dask cluster, whose workers make the runs.
+DASK = click.option(
+    "--dask",
+    metavar="tcp://HOST:PORT",
+    help="Make the runs on the workers of this Dask scheduler, which see the same files, instead of here.",
+)
+
+
+def executors_of(processes: int | None, dask: str | None) -> Executors:
+    """Give where runs are made, as the options say."""
+    from experiments.running.executors import Dask, Local
+    from experiments.running.runner import cores
+
+    if dask is None:
+        return Local(processes or cores())
+    if processes is not None:
+        raise click.UsageError("--processes is for this machine, --dask for others: give one of them")
+    return Dask(dask)
 
 
 #: How containers are run on Docker hosts.

@@ -87,9 +87,9 @@ def validate(
     hosts = machines(before.look(sea), profile)
     with tempfile.TemporaryDirectory(prefix="towtank-") as folder:
         where = out or Path(folder) / "validation"
-        show = Progress(2 * len(list(sea.runs())), as_json)
+        show = Progress(as_json, expected=2 * len(list(sea.runs())))
         try:
-            validation = run(tank, sea, hosts, where, target, processes or cores(), show.watch, show.finished)
+            validation = run(tank, sea, hosts, where, target, processes or cores(), show)
         finally:
             show.close()
     if as_json:

@@ -116,6 +116,8 @@ class Report:
         The numbers.
     illustrations : tuple of Illustration
         The figures.
+    not_drawn : str
+        Which figures there are not, and why.
     replay : dict or None
         What the heat map over time is drawn of (`experiments.reporting.replay`).
     no_replay : str
@@ -139,6 +141,7 @@ class Report:
     findings_note: str = ""
     tables: tuple[Table, ...] = ()
     illustrations: tuple[Illustration, ...] = ()
+    not_drawn: str = ""
     replay: dict[str, Any] | None = None
     no_replay: str = ""
     settings: tuple[Settings, ...] = ()

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from rich.filesize import decimal
 
-from experiments.drawing.catalogue import pictures
+from experiments.drawing.catalogue import left_out, pictures
 from experiments.measures.comparing import ENOUGH_SEEDS, Finding, headlines, note
 from experiments.measures.statistics import Metric
 from experiments.reporting.content import Cell, Heading, Link, Report, Settings, Table, series_told, time_told
@@ -66,6 +66,7 @@ def of_study(folder: Path, here: Path, spell: Spell) -> Report:
         findings_note=how_to_read,
         tables=(means(results), runs(results)),
         illustrations=illustrations(frames, pictures(frames)),
+        not_drawn=left_out(frames),
         replay=replay(drawn, f"cpu_{frames.looked_at(frames.firsts[0])}") if drawn else None,
         no_replay=why_not,
         settings=(settings("Configuration", study),),

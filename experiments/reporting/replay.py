@@ -11,7 +11,6 @@ import matplotlib as mpl
 import numpy as np
 
 from experiments.drawing import style
-from experiments.drawing.figures import TITLES
 from experiments.reporting.content import time_told
 from experiments.results.frames import HostLoads, coarse
 from policies.arrays import BoolArray, FloatArray
@@ -68,7 +67,7 @@ def replay(runs: Mapping[str, HostLoads], first: str = "cpu_allocated") -> dict[
 def label_of(load: str) -> str:
     """Give what a load is called, ``cpu_allocated`` for instance ``CPU allocated``."""
     resource, _, of = load.rpartition("_")
-    return f"{TITLES.get(resource, resource)} {of}"
+    return f"{style.RESOURCES.get(resource, resource)} {of}"
 
 
 def _names(runs: Mapping[str, HostLoads]) -> list[str]:
