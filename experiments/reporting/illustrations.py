@@ -7,13 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import matplotlib as mpl
+
 from experiments.drawing import style
 from experiments.drawing.catalogue import Picture
 from experiments.reporting.content import Illustration
 from experiments.results.frames import Frames
 
-#: An SVG beyond this size is a bitmap instead.
+#: An SVG beyond this size is a bitmap instead, if that is smaller.
 MOST_SVG_BYTES = 120_000
+
+#: Dots per inch of a bitmap: on paper one has more, and a page that is sent is to be small.
+DPI = 160
 
 #: CSS pixels of an inch: somewhat larger than on paper.
 PIXELS = 120
@@ -33,9 +38,9 @@ def illustrations(frames: Frames, pictures: Iterable[Picture]) -> tuple[Illustra
 def illustration(name: str, title: str, caption: str, figure: style.Figure) -> Illustration:
     """Make a figure part of a page."""
     width, height = (round(PIXELS * float(inches)) for inches in figure.get_size_inches())
-    with TemporaryDirectory(prefix="towtank-") as folder:
+    with TemporaryDirectory(prefix="towtank-") as folder, mpl.rc_context({"savefig.dpi": DPI}):
         bitmap, vectors = style.save(figure, Path(folder) / name)
-        if vectors.stat().st_size <= MOST_SVG_BYTES:
+        if vectors.stat().st_size <= max(MOST_SVG_BYTES, bitmap.stat().st_size):
             source = _data_uri("image/svg+xml", vectors)
         else:
             source = _data_uri("image/png", bitmap)

@@ -25,7 +25,7 @@ from experiments.results.result import Result
 from experiments.results.study import Detail, RunKey, Study
 
 #: Cells of the table of all runs; beyond, the rest is in ``summary.csv`` alone.
-MOST_CELLS = 15_000
+MOST_CELLS = 10_000
 
 #: What a comparison came to if one is not like the other.
 TOLD_APART = (Finding.ABOVE, Finding.BELOW, Finding.UNVARYING)

@@ -160,8 +160,8 @@ def test_what_has_no_room_in_the_table_is_counted():
 
     table = runs(results)
 
-    assert len(table.rows) == 150
-    assert table.note.startswith("50 more runs")
+    assert len(table.rows) == 100
+    assert table.note.startswith("100 more runs")
 
 
 @pytest.mark.parametrize(
