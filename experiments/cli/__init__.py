@@ -19,6 +19,7 @@ from experiments.cli.hosts import hosts
 from experiments.cli.plot import plot
 from experiments.cli.policies import policies
 from experiments.cli.record import record
+from experiments.cli.report import report
 from experiments.cli.rerun import rerun
 from experiments.cli.run import run
 from experiments.cli.testbed import testbed
@@ -34,7 +35,8 @@ def towtank() -> None:
 
 
 for command in (
-    run, rerun, validate, compare, plot, export, trace, experiment, policies, hosts, record, testbed, completion,
+    run, rerun, validate, compare, plot, report, export, trace, experiment, policies, hosts, record, testbed,
+    completion,
 ):  # fmt: skip
     towtank.add_command(command)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from math import inf, isfinite
@@ -163,6 +164,7 @@ def _report(study: Study, results: list[Result], out: Path | None, as_json: bool
             click.echo(f"\nFigures: {out / 'figures'} ({', '.join(path.stem for path in paths)})")
     if out is not None and not as_json:
         click.echo(f"Summary: {out / 'summary.csv'}   Log: {out / 'log'}")
+        click.echo(f"One page to send: {shlex.join(['towtank', 'report', str(out)])}")
     elif not as_json:
         click.echo("\nNothing was kept; --out DIR keeps the log, the metrics and figures.")
 
