@@ -101,6 +101,17 @@ class Policy(Named):
         return named + _items(path if path.endswith("/") else f"{path}:" for path in _paths(incomplete, ".py"))
 
 
+class Experiment(Named):
+    """An experiment: a name, or a file of one's own."""
+
+    def __init__(self) -> None:
+        super().__init__(_experiments)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Give experiments and files that begin so."""
+        return super().shell_complete(ctx, param, incomplete) + _items(_paths(incomplete, ".py"))
+
+
 class ResultsFolder(click.Path):
     """A results directory.
 
@@ -269,10 +280,10 @@ DISK = Named(_disks)
 DATA_SET = Named(_data_sets)
 FAULT = Named(_faults)
 METRIC = Named(_metrics)
-EXPERIMENT = Named(_experiments)
 HOSTS = File("trace")
 WORLD = File("tank", "docker:")
 FILE = File()
 POLICY = Policy()
+EXPERIMENT = Experiment()
 TRACE = Trace()
 GENERATED_NAME = Trace(only_generated=True)

@@ -156,6 +156,18 @@ def test_a_generated_workload_comes_again_without_its_directory(tmp_path, monkey
     assert (code, said.splitlines()[-1]) == (0, "reproduced: 1 run, 0 files, byte for byte")
 
 
+def test_seeds_that_were_added_come_again_without_being_asked_for(tmp_path, monkeypatch, rerun):
+    monkeypatch.chdir(tmp_path)
+    asked = ["--until", "1min", "--policy", "spread", "--architecture", "monolithic", "--detail", "summary"]
+    towtank(["run", *asked, "--precision", "99%", "--processes", "1", "--out", "out"], standalone_mode=False)
+    runs = len(Results(Path("out")).finished())
+
+    code, said = rerun("out")
+
+    assert runs > 1
+    assert (code, said.splitlines()[-1]) == (0, f"reproduced: {runs} runs, 0 files, byte for byte")
+
+
 # -- what is another ----------------------------------------------------------------------------------------------
 
 
