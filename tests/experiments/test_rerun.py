@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from experiments.cli import towtank
+from experiments.drawing.catalogue import pictures
 from experiments.results.digests import digest_of_metrics, key_of, spelled
 from experiments.results.directory import Results
 from experiments.results.frames import Frames
@@ -414,6 +415,7 @@ def test_a_record_without_digests_is_read_as_ever(there):
 
     assert len(frames.summary) == 8
     assert len(frames.log(frames.runs[0]))
+    assert pictures(frames)
     with pytest.raises(UserError, match="out was begun by an older version of Towtank"):
         towtank(["run", *ASKED, "--out", "out"], standalone_mode=False)
 
