@@ -117,23 +117,23 @@ class ResultsFolder(click.Path):
 
     Parameters
     ----------
-    or_record : bool
-        Whether a ``run.json`` may be given instead.
+    or_file : str, optional
+        How the name of a file ends that may be given instead.
     """
 
-    def __init__(self, *, or_record: bool = False) -> None:
+    def __init__(self, or_file: str | None = None) -> None:
         super().__init__(path_type=Path)
-        self._or_record = or_record
+        self._or_file = or_file
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Give folders with results if there are some, else all that may lead to them."""
-        there = list(_paths(incomplete, ".json" if self._or_record else ()))
-        results = [path for path in there if not path.endswith("/") or (Path(path).expanduser() / "run.json").is_file()]
-        return _items(results or there)
+        there = list(_paths(incomplete, () if self._or_file is None else self._or_file))
+        results = {path for path in there if path.endswith("/") and (Path(path).expanduser() / "run.json").is_file()}
+        return _items(path for path in there if not results or path in results or not path.endswith("/"))
 
 
 class RecordedRun(StringParamType):
-    """A run of the record that was named before, as ``ARCHITECTURE,POLICY,SEED``."""
+    """A run of the results directory or record that was named before, as ``ARCHITECTURE,POLICY,SEED``."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Give the runs that begin so."""
@@ -141,7 +141,7 @@ class RecordedRun(StringParamType):
         from policies.errors import UserError
 
         # Where an option has no value yet, the words before it are not taken for anything.
-        named = ctx.params.get("record") or next(iter(ctx.args), None)
+        named = ctx.params.get("record") or ctx.params.get("folder") or next(iter(ctx.args), None)
         try:
             keys = [] if named is None else list(read_record(Path(named)).results)
         except UserError:

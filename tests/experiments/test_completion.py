@@ -99,6 +99,8 @@ def test_results_directories_are_preferred_to_folders(folder):
     assert completed("plot ") == ["data/", "results/"]
     assert completed("plot results/") == ["results/first/"]
     assert completed("rerun results/first/r") == ["results/first/run.json"]
+    assert completed("report results/") == completed("export results/") == ["results/first/"]
+    assert completed("compare ") == ["data/", "jobs.csv", "results/"]
 
 
 def test_the_runs_of_a_record_are_completed(folder):
@@ -107,6 +109,7 @@ def test_the_runs_of_a_record_are_completed(folder):
 
     assert completed("rerun results/first --run ") == ["monolithic,spread,1", "shared-state,spread,1"]
     assert completed("rerun results/first --run s") == ["shared-state,spread,1"]
+    assert completed("export results/first --run s") == ["shared-state,spread,1"]
     assert completed("rerun results/other --run ") == []
 
 
