@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.cli.kinds import Share
+from experiments.cli.named import METRIC, ResultsFolder
 from experiments.measures.statistics import Estimate
 from policies.errors import UserError
 
@@ -29,10 +30,11 @@ Examples:
 
 
 @click.command(epilog=EXAMPLE)
-@click.argument("path", metavar="DIR|FILE.csv", type=click.Path(path_type=Path))
+@click.argument("path", metavar="DIR|FILE.csv", type=ResultsFolder(".csv"))
 @click.option(
     "--metric",
     "metrics",
+    type=METRIC,
     multiple=True,
     metavar="NAME",
     help="What to compare; repeatable; conflict_fraction and busyness are those of the worst group [default: waits, "

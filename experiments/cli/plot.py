@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from experiments.cli.named import ResultsFolder
+from experiments.cli.named import RecordedRun, ResultsFolder
 from policies.errors import UserError
 
 
@@ -21,7 +21,12 @@ from policies.errors import UserError
               help="As wide as one column of a paper (3.4 inches), or as two (7).")  # fmt: skip
 @click.option("--job", metavar="NAME", help="Draw the life of this job, and nothing else.")
 @click.option(
-    "--run", "asked", metavar="ARCHITECTURE,POLICY,SEED", default="", help="In which run; by default in the first."
+    "--run",
+    "asked",
+    type=RecordedRun(),
+    metavar="ARCHITECTURE,POLICY,SEED",
+    default="",
+    help="In which run; by default in the first.",
 )
 def plot(
     folder: Path, only: tuple[str, ...], formats: tuple[str, ...], width: str, job: str | None, asked: str
