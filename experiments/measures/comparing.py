@@ -367,8 +367,8 @@ def _intervals(y: FloatArray, x: FloatArray, confidence: float, method: Method) 
     else:
         mean, half = estimate((y - x).tolist(), confidence)
         difference = Interval(mean, mean - half, mean + half) if isfinite(half) else Interval(mean, nan, nan)
-    # Of a mean that may as well be 0 or less nothing is a share.
-    of_means = ratio(y.tolist(), x.tolist(), confidence) if x.mean() > 0 else none
+    # Of a mean that is not above 0 nothing is a share; and nothing at all is 100 % less of anything, without interval.
+    of_means = ratio(y.tolist(), x.tolist(), confidence) if x.mean() > 0 and y.any() else none
     if method is Method.BOOTSTRAP and isfinite(of_means.low):
         of_means = bootstrap(_ratio_of_means, y.tolist(), x.tolist(), confidence=confidence)
     return difference, Interval(*(end - 1 for end in of_means))
