@@ -25,7 +25,8 @@ EXAMPLE = """
 Examples:
   towtank compare results/first
   towtank compare results/first --baseline shared-state,random-first-fit --metric wait_mean_s --metric makespan_s
-  towtank compare results/experiments/omega_fig08.csv --by architecture --where factor=1 --metric busyness
+  towtank compare results/experiments/cpu_io_spreading.csv --by policy --where part=load --where disk=HDD \\
+      --where load=0.6 --metric slowdown_mean
 """
 
 
