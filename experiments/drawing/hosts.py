@@ -87,7 +87,7 @@ def _cpu(frames: Frames, key: RunKey) -> tuple[FloatArray, FloatArray]:
 
 
 def _horizon_s(frames: Frames) -> float:
-    return float(frames.summary["horizon_s"].max())
+    return max(map(frames.horizon_s, frames.runs))
 
 
 def _time(frames: Frames) -> str:

@@ -131,7 +131,7 @@ def _draw(
         The quantile of the means up to which the vertical axis goes.
     """
     dealt = facets(frames.combinations)
-    horizon_s = max(float(frames.summary["horizon_s"].max()), 1e-9)
+    horizon_s = max(*map(frames.horizon_s, frames.runs), 1e-9)
     edges = np.linspace(0.0, horizon_s, windows + 1)
     drawn = {}
     for _, lines in dealt.panels:

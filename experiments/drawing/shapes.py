@@ -48,7 +48,7 @@ def slowdowns(frames: Frames, width: float = style.DOUBLE) -> style.Figure:
 
     @lru_cache(maxsize=1)  # runs of a seed follow one another
     def shapes(seed: int) -> dict[str, Shape]:
-        horizon_s = frames.summary["horizon_s"].max()
+        horizon_s = max(map(frames.horizon_s, frames.runs))
         trace = trace_of(frames.study, seed)
         hosts, _ = hosts_of(frames.study, trace)
         return shapes_of(takewhile(lambda arrival: arrival.job.submit_s <= horizon_s, trace.arrivals()), hosts)
