@@ -130,7 +130,7 @@ class RecordedRun(StringParamType):
         from policies.errors import UserError
 
         # Where an option has no value yet, the words before it are not taken for anything.
-        named = ctx.params.get("record") or next(iter(ctx.args), None)
+        named = ctx.params.get("record") or ctx.params.get("folder") or next(iter(ctx.args), None)
         try:
             keys = [] if named is None else list(read_record(Path(named)).results)
         except UserError:
@@ -247,6 +247,12 @@ def _metrics() -> Iterable[str]:
     return Metrics(levels_of(ALWAYS, shared=True)).result(1.0).keys()
 
 
+def _figures() -> Mapping[str, object]:
+    from experiments.drawing.catalogue import PICTURES
+
+    return {picture.stem: picture.title for picture in PICTURES}
+
+
 def _experiments() -> Mapping[str, object]:
     # To import them all takes as long as a short run.
     folder = Path(__file__).parents[1]
@@ -270,6 +276,7 @@ DATA_SET = Named(_data_sets)
 FAULT = Named(_faults)
 METRIC = Named(_metrics)
 EXPERIMENT = Named(_experiments)
+FIGURE = Named(_figures)
 HOSTS = File("trace")
 WORLD = File("tank", "docker:")
 FILE = File()
