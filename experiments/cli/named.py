@@ -258,6 +258,12 @@ def _metrics() -> Iterable[str]:
     return Metrics(levels_of(ALWAYS, shared=True)).result(1.0).keys()
 
 
+def _figures() -> Mapping[str, object]:
+    from experiments.drawing.catalogue import PICTURES
+
+    return {picture.stem: picture.title for picture in PICTURES}
+
+
 def _experiments() -> Mapping[str, object]:
     # To import them all takes as long as a short run.
     folder = Path(__file__).parents[1]
@@ -280,6 +286,7 @@ DISK = Named(_disks)
 DATA_SET = Named(_data_sets)
 FAULT = Named(_faults)
 METRIC = Named(_metrics)
+FIGURE = Named(_figures)
 HOSTS = File("trace")
 WORLD = File("tank", "docker:")
 FILE = File()

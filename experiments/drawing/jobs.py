@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 import zlib
-from collections.abc import Iterator
 from itertools import pairwise
 
 import pandas as pd
@@ -42,8 +41,8 @@ def life(frames: Frames, key: RunKey, job: str, width: float = style.DOUBLE) -> 
     """
     rows = frames.of_job(key, job)
     if rows.empty:
-        like = difflib.get_close_matches(job, frames.names_of_jobs(key), 3)
-        hint = f"; did you mean {', '.join(like)}?" if like else ""
+        like = difflib.get_close_matches(job, frames.names_of_jobs(key), 1)
+        hint = f"; did you mean {like[0]!r}?" if like else ""
         raise UserError(f"{frames.log_file(key)}: there is no job {job!r}{hint}")
     # Of a job that ran from the beginning nobody says when it was submitted.
     came_s = float(rows["t_s"].iloc[0])
@@ -192,27 +191,3 @@ def _draw_hosts(
     axes.grid(axis="y", visible=False)
     numbers = " (numbers: containers there)" if most > 1 else ""
     axes.set(title=f"Where they ran{numbers}", xlabel=f"time since submission [{unit}]", ylabel="host")
-
-
-def run_of(frames: Frames, asked: str) -> RunKey:
-    """Give the run that is called ``ARCHITECTURE,POLICY,SEED``, or the first one if nothing is asked for.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
-    runs = frames.runs
-    called = {f"{key.architecture},{key.policy},{key.seed}": key for key in runs}
-    if not runs:
-        raise UserError(f"{frames.results.folder} holds no finished run yet")
-    if not asked:
-        return runs[0]
-    if asked not in called:
-        raise UserError(f"{frames.results.folder}: there is no run {asked!r}; there are {_some(iter(called))}")
-    return called[asked]
-
-
-def _some(names: Iterator[str], most: int = 6) -> str:
-    listed = list(names)
-    return "; ".join(listed[:most]) + (f"; and {len(listed) - most} more" if len(listed) > most else "")
