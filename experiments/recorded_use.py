@@ -24,7 +24,7 @@ from experiments.running import fitting, mixes
 from experiments.running.experiment import Plan, Point
 from experiments.running.fitting import Fitted
 from experiments.running.mixes import Mixed, unlike
-from experiments.running.runner import Work
+from experiments.running.one_run import Work
 
 BLIND = "spread"
 POLICIES = (BLIND, "least-allocated", "demand-shape", "predicted-contention")

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says as much of who else is on the machine as of us.
+settings.register_profile("towtank", deadline=None)
+settings.load_profile("towtank")
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import click
 
+from experiments.cli.completion import VARIABLE, completion
 from experiments.cli.experiment import experiment
 from experiments.cli.export import export
 from experiments.cli.hosts import hosts
 from experiments.cli.plot import plot
 from experiments.cli.policies import policies
 from experiments.cli.record import record
+from experiments.cli.rerun import rerun
 from experiments.cli.run import run
 from experiments.cli.testbed import testbed
 from experiments.cli.trace import trace
@@ -30,7 +32,7 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, validate, plot, export, trace, experiment, policies, hosts, record, testbed):
+for command in (run, rerun, validate, plot, export, trace, experiment, policies, hosts, record, testbed, completion):
     towtank.add_command(command)
 
 
@@ -54,7 +56,11 @@ def main(*words: str) -> None:
         if signal.getsignal(number) is signal.SIG_DFL:  # whoever has us ignore it means it
             signal.signal(number, _end)
     try:
-        towtank([*words, *sys.argv[1:]], standalone_mode=False)
+        if VARIABLE in os.environ:
+            from experiments.cli.shells import register
+
+            register()
+        towtank([*words, *sys.argv[1:]], prog_name="towtank", standalone_mode=False)
     except UserError as error:
         _say(error, str(error))
         sys.exit(2)
@@ -73,7 +79,7 @@ def main(*words: str) -> None:
         print(f"towtank: {error}", file=sys.stderr)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt) as error:
-        resumed = sys.argv[1:2] in (["run"], ["validate"])
+        resumed = sys.argv[1:2] in (["run"], ["validate"], ["experiment"])
         goes_on = "; the same command with the same --out goes on from here" if resumed else ""
         # Click's own error says nothing.
         why = (error.__cause__ if isinstance(error, click.Abort) else None) or error

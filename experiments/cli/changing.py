@@ -9,6 +9,7 @@ import click
 
 from experiments.cli.bar import Bar
 from experiments.cli.kinds import Time
+from experiments.cli.named import TRACE
 from experiments.cli.options import REFERENCE, Group, grouped
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ READING: Group = (
 
 
 @click.command(epilog="Example: towtank trace convert google2011:data/google2011 --out google.parquet")
-@click.argument("spec", metavar="[FORMAT:]PATH")
+@click.argument("spec", type=TRACE, metavar="[FORMAT:]PATH")
 @grouped(READING)
 def convert(spec: str, out: Path, reject_file: Path | None, **reading: Any) -> None:
     """Write a trace of any format as a native one, with its machines and what runs at the beginning.
@@ -59,7 +60,7 @@ def convert(spec: str, out: Path, reject_file: Path | None, **reading: Any) -> N
 @click.command(
     epilog="Example: towtank trace sample alibaba_gpu2023:data/openb --from 10d --to 11d --share 0.5 --out day.parquet"
 )
-@click.argument("spec", metavar="[FORMAT:]PATH")
+@click.argument("spec", type=TRACE, metavar="[FORMAT:]PATH")
 @click.option("--from", "from_s", type=Time(), metavar="TIME", help="Cut: what is submitted from then on [0].")
 @click.option("--to", "to_s", type=Time(), metavar="TIME", help="Cut: what is submitted before then [no end].")
 @click.option(
@@ -131,7 +132,7 @@ def sample(
 
 
 @click.command(epilog="Example: towtank trace merge bitbrains:data/rnd swf:data/sdsc.swf.gz --out both.parquet")
-@click.argument("specs", metavar="[FORMAT:]PATH [FORMAT:]PATH…", nargs=-1, required=True)
+@click.argument("specs", type=TRACE, metavar="[FORMAT:]PATH [FORMAT:]PATH…", nargs=-1, required=True)
 @click.option(
     "--hosts",
     "whose",

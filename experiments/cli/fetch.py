@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from experiments.cli.named import DATA_SET
 from policies.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ ASKED_ABOUT = 24
 
 
 @click.command(epilog="Example: towtank trace fetch google2011 --only 'job_events/*' --only 'machine_events/*'")
-@click.argument("name", required=False, metavar="NAME")
+@click.argument("name", type=DATA_SET, required=False, metavar="NAME")
 @click.option("--list", "listing", is_flag=True, help="Say which data sets there are, and fetch nothing.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where to [default: NAME]."

@@ -70,7 +70,7 @@ def write_like(original: Trace, seed: int, out: Path, span_s: float | None, figu
         )
     if figure is not None and figure.suffix not in (".png", ".svg"):
         raise UserError(f"{figure}: a figure ends in .png or .svg")
-    progress = Progress(1)
+    progress = Progress(expected=1)
     try:
         seen = measure(original, seed, watch=lambda: progress.watch(original.progress() or 0.0))
     finally:

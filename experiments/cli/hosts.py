@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from experiments.cli.named import FILE
+
 if TYPE_CHECKING:
     from real.watching.hosts import Survey
     from traces.inventory import HostEntry
@@ -36,7 +38,7 @@ def hosts(ctx: click.Context) -> None:
 @hosts.command("list", help=f"List Docker hosts, how big they are and what runs there.\n\n{_INVENTORY} Without, "
                "$DOCKER_HOST or else all Docker contexts.",
                epilog="Example: towtank hosts list hosts.toml")  # fmt: skip
-@click.argument("inventory", required=False)
+@click.argument("inventory", type=FILE, required=False)
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON, and nothing else.")
 def list_(inventory: str | None = None, as_json: bool = False) -> None:
     """List Docker hosts; those that do not answer are named, and make the exit code 1."""
@@ -117,7 +119,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
 @hosts.command("clean", help="Remove containers and volumes that runs of ours have left on Docker hosts.\n\n"
                f"{_INVENTORY} What is not labelled as ours is never touched.",
                epilog="Example: towtank hosts clean hosts.toml --run 20261124-1200")  # fmt: skip
-@click.argument("inventory")
+@click.argument("inventory", type=FILE)
 @click.option("--run", default="", metavar="ID", help="Only what this run made.")
 @click.option("--owner", metavar="WHO", help="Whose, as user@machine [default: yours, made on this machine].")
 @click.option("--all-owners", is_flag=True, help="Everybody's.")
@@ -171,7 +173,7 @@ def clean(inventory: str, run: str, owner: str | None, all_owners: bool, images:
                f"{_INVENTORY} Measured are the speed of cores and disks, and what starts, ends and neighbours cost, "
                "with containers that are removed again; for about a minute and a half a host, which is to be idle.",
                epilog="Example: towtank hosts calibrate hosts.toml --out profile.toml")  # fmt: skip
-@click.argument("inventory")
+@click.argument("inventory", type=FILE)
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Where it is written.")
 @click.option("--quick", is_flag=True, help="Less often, for half a minute a host.")
 @click.option("--together", is_flag=True, help="All hosts at once: right where they share no machine.")

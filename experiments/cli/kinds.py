@@ -60,6 +60,25 @@ class PerClass(click.ParamType):
         return int(text)
 
 
+class Share(click.ParamType):
+    """A share of something, ``2%`` or ``0.02``."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Give it as a number between 0 and 1, neither included."""
+        if not isinstance(value, str):
+            return value
+        text = value.strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = nan
+        if not 0 < share < 1:
+            self.fail(f"{value!r} is no share between 0 and 1, as 2% or 0.02", param, ctx)
+        return share
+
+
 class Cores(click.ParamType):
     """Cores of users: ``ann=64,*=16``."""
 

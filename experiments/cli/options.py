@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.cli.kinds import Cores, PerClass, Seeds, Size, Time
+from experiments.cli import named
+from experiments.cli.kinds import Cores, PerClass, Seeds, Share, Size, Time
+from experiments.measures.stopping import FIRST
 from experiments.results.study import Study
+
+if TYPE_CHECKING:
+    from experiments.running.executors import Executors
 
 Group = tuple[Callable[[Any], Any], ...]
 
@@ -26,6 +31,7 @@ REFERENCE = click.option(
 WORKLOAD: Group = (
     click.option(
         "--trace",
+        type=named.TRACE,
         default=DEFAULT.trace,
         show_default=True,
         metavar="[FORMAT:]PATH",
@@ -41,7 +47,9 @@ WORKLOAD: Group = (
         help="Divide the times of the trace (submissions, run times) by X; rates and decision times stay.",
     ),
     REFERENCE,
-    click.option("--prefill", metavar="FILE", help="Native jobs that run from the beginning, placed at random."),
+    click.option(
+        "--prefill", type=named.FILE, metavar="FILE", help="Native jobs that run from the beginning, placed at random."
+    ),
     click.option(
         "--until",
         "until_s",
@@ -62,6 +70,7 @@ WORKLOAD: Group = (
 HOSTS: Group = (
     click.option(
         "--hosts",
+        type=named.HOSTS,
         metavar="N|FILE|trace",
         help="Machines: how many, a file of them (CSV, Parquet, or an inventory FILE.toml), or the trace's own "
         "[default: the trace's own].",
@@ -102,6 +111,7 @@ SCHEDULERS: Group = (
     click.option(
         "--architecture",
         "architectures",
+        type=named.ARCHITECTURE,
         multiple=True,
         default=DEFAULT.architectures,
         show_default=True,
@@ -111,6 +121,7 @@ SCHEDULERS: Group = (
     click.option(
         "--policy",
         "policies",
+        type=named.POLICY,
         multiple=True,
         default=DEFAULT.policies,
         show_default=True,
@@ -157,6 +168,7 @@ SCHEDULERS: Group = (
     ),
     click.option(
         "--queue",
+        type=named.QUEUE,
         default=DEFAULT.queue,
         show_default=True,
         metavar="NAME",
@@ -171,6 +183,7 @@ SCHEDULERS: Group = (
     ),
     click.option(
         "--mapreduce",
+        type=named.SIZING,
         default=DEFAULT.mapreduce,
         show_default=True,
         metavar="NAME",
@@ -182,6 +195,7 @@ SCHEDULERS: Group = (
 SHARING: Group = (
     click.option(
         "--host-disk",
+        type=named.DISK,
         default=DEFAULT.host_disk,
         show_default=True,
         metavar="CLASS",
@@ -197,6 +211,7 @@ SHARING: Group = (
     ),
     click.option(
         "--isolation",
+        type=named.ISOLATION,
         default=DEFAULT.isolation,
         show_default=True,
         metavar="NAME",
@@ -242,6 +257,52 @@ SEEDS: Group = (
         "--processes", type=click.IntRange(min=1), metavar="N", help="Runs that go on at once [default: one a core]."
     ),
 )
+
+#: How many runs are made, where that is not said.
+STOPPING: Group = (
+    click.option(
+        "--precision",
+        type=Share(),
+        metavar="SHARE",
+        help="Add seeds until the 95 % interval of each --of is no wider than plus or minus this share of its mean, "
+        f"as in 2%, under every architecture and policy; there are {FIRST} at least [default: only --seeds].",
+    ),
+    click.option(
+        "--of",
+        multiple=True,
+        default=DEFAULT.of,
+        show_default=True,
+        metavar="METRIC",
+        help="The metric that --precision is about; repeatable.",
+    ),
+    click.option(
+        "--max-seeds",
+        type=click.IntRange(min=FIRST),
+        default=DEFAULT.max_seeds,
+        show_default=True,
+        metavar="N",
+        help="The most seeds that --precision goes up to.",
+    ),
+)
+
+#: The scheduler of a Dask cluster, whose workers make the runs.
+DASK = click.option(
+    "--dask",
+    metavar="tcp://HOST:PORT",
+    help="Make the runs on the workers of this Dask scheduler, which see the same files, instead of here.",
+)
+
+
+def executors_of(processes: int | None, dask: str | None) -> Executors:
+    """Give where runs are made, as the options say."""
+    from experiments.running.executors import Dask, Local
+    from experiments.running.runner import cores
+
+    if dask is None:
+        return Local(processes or cores())
+    if processes is not None:
+        raise click.UsageError("--processes is for this machine, --dask for others: give one of them")
+    return Dask(dask)
 
 
 #: How containers are run on Docker hosts.

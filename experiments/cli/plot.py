@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from experiments.cli.named import ResultsFolder
+
 
 @click.command(epilog="Example: towtank plot results/first")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=ResultsFolder())
 def plot(folder: Path) -> None:
     """Draw the figures of a results directory again."""
     if (folder / "validation.csv").exists():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.cli.kinds import Time
+from experiments.cli.named import FILE
 from policies.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLE)
-@click.argument("inventory", required=False)
+@click.argument("inventory", type=FILE, required=False)
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
     help="Native trace, .csv, .csv.gz or .parquet.",

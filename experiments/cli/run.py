@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
-from math import inf
+from collections.abc import Iterator
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.cli.options import DEFAULT, HOSTS, SCHEDULERS, SEA, SEEDS, SHARING, WORKLOAD, grouped
+from experiments.cli import named
+from experiments.cli.options import (
+    DASK,
+    DEFAULT,
+    HOSTS,
+    SCHEDULERS,
+    SEA,
+    SEEDS,
+    SHARING,
+    STOPPING,
+    WORKLOAD,
+    executors_of,
+    grouped,
+)
+from experiments.cli.spelling import command_of
 from experiments.results.study import Detail, Study
 from policies.errors import UserError
 from policies.sharing import disk_named
@@ -39,9 +54,10 @@ Examples:
     show_default=True,
     help="Whether containers of one host share it, and slow each other down; the options below say how.",
 )
-@grouped(SHARING, SEEDS)
+@grouped(SHARING, SEEDS, (DASK,), STOPPING)
 @click.option(
     "--on",
+    type=named.WORLD,
     default=DEFAULT.on,
     show_default=True,
     metavar="tank|docker:INVENTORY",
@@ -71,14 +87,16 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON and nothing else.")
 @click.option("--figures/--no-figures", default=True, help="Whether figures are drawn into the results directory.")
 def run(
-    contention: str, on: str, yes: bool, dry_run: bool, processes: int | None, out: Path | None, as_json: bool,
-    figures: bool, detail: str, **choices: Any,
+    contention: str, on: str, yes: bool, dry_run: bool, processes: int | None, dask: str | None, out: Path | None,
+    as_json: bool, figures: bool, detail: str, **choices: Any,
 ) -> None:  # fmt: skip
     """Replay a workload under each architecture × policy × seed."""
     from experiments.cli.progress import Progress
-    from experiments.running.runner import cores, run_study
+    from experiments.running.executors import Local
+    from experiments.running.runner import run_study
 
-    for name in ("architectures", "policies", "explain"):
+    executors = executors_of(processes, dask)
+    for name in ("architectures", "policies", "explain", "of"):
         choices[name] = tuple(dict.fromkeys(choices[name]))
     # Docker hosts are shared, whether or not that is looked at.
     shared = contention == "on" or on != DEFAULT.on
@@ -93,14 +111,33 @@ def run(
             return
         if not sea.wanted(study, yes):
             return
-        processes = 1  # one run after the other: they have the same hosts
+        if dask is not None:
+            raise UserError("--dask is for runs in the tank: Docker hosts have one run after the other")
+        executors = Local(1)  # one run after the other: they have the same hosts
     elif dry_run:
         raise UserError("--dry-run is for Docker hosts: a run in the tank starts nothing anyway")
-    show = Progress(len(list(study.runs())), as_json)
+    show = Progress(as_json)
     try:
-        results = run_study(study, out, processes or cores(), show.watch, show.finished)
+        # At sea a failure may be the hosts', which others share: nobody goes on by himself.
+        results = run_study(study, out, executors, show, keep_going=on == DEFAULT.on)
     finally:
         show.close()
+    if results:
+        _report(study, results, out, as_json, figures)
+    if show.failures:
+        show.tell_failures(lambda failure: command_of(study, failure.run.key))
+        click.echo(f"towtank: {_goes_on(len(show.failures), out)}", err=True)
+        raise SystemExit(2)
+
+
+def _goes_on(failed: int, out: Path | None) -> str:
+    runs = "a run" if failed == 1 else f"{failed} runs"
+    again = "the same command makes only these again" if out is not None else "with --out DIR the others would be kept"
+    return f"{runs} failed; {again}"
+
+
+def _report(study: Study, results: list[Result], out: Path | None, as_json: bool, figures: bool) -> None:
+    """Print what came of it, and draw it."""
     if as_json:
         print(json.dumps({"runs": [_as_json(result) for result in results]}, indent=2))
     else:
@@ -145,6 +182,12 @@ def check(study: Study) -> None:
                 raise UserError(f"--{option} has no effect without --contention on")
     if not 0 < study.speed < inf:
         raise UserError("--speed must be more than 0")
+    if study.precision is None:
+        for name in ("of", "max_seeds"):
+            if getattr(study, name) != getattr(DEFAULT, name):
+                raise UserError(f"--{name.replace('_', '-')} has no effect without --precision")
+    elif len(study.seeds) > study.max_seeds:
+        raise UserError(f"--seeds gives {len(study.seeds)} seeds, and --max-seeds no more than {study.max_seeds}")
     if study.measure_s <= 0:
         raise UserError("--measure-every must be more than 0")
     if study.until_s is not None and study.until_s <= 0:
@@ -202,7 +245,25 @@ def _print(study: Study, results: list[Result]) -> None:
     console.print()
     console.print(shown)
     console.print()
-    if len(study.seeds) > 1:
-        console.print(f"Means of {len(study.seeds)} seeds with their 95 % t-intervals.", style="dim")
+    seeds = len({result.key.seed for result in results})
+    if seeds > 1:
+        console.print(f"Means of {seeds} seeds with their 95 % t-intervals.", style="dim")
     for line in legend(results):
         console.print(line, style="dim")
+    for line in _precise(study, results, seeds):
+        click.echo(line)
+
+
+def _precise(study: Study, results: list[Result], seeds: int) -> Iterator[str]:
+    """Say whether seeds were enough for the precision that was asked for."""
+    from experiments.measures.stopping import shortfalls
+
+    if study.precision is None:
+        return
+    short = shortfalls(results, study.of, study.precision)
+    asked = f"± {100 * study.precision:g} %"
+    if not short:
+        yield f"\n{', '.join(study.of)}: within {asked} after {seeds} seeds."
+    for one in short:
+        width = f"± {100 * one.share:.2g} %" if isfinite(one.share) else "not to be told"
+        yield f"note: {one.metric} of {one.architecture} {one.policy} is {width} after {seeds} seeds, not {asked}"

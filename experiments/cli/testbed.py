@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from experiments.cli.kinds import Size
+from experiments.cli.named import FAULT
 
 _NAME = click.option("--name", default="towtank", show_default=True, help="Which testbed; several stand side by side.")
 
@@ -85,7 +86,7 @@ def status(name: str) -> None:
     """
 )
 @click.argument("host")
-@click.argument("what")
+@click.argument("what", type=FAULT)
 @_NAME
 def fault(host: str, what: str, name: str) -> None:
     """Do something to a host: kill, crash, freeze, thaw, cut, heal, hang, unhang, stop or start."""

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import click
 
+from experiments.cli import named
 from experiments.cli.changing import convert, merge, sample
 from experiments.cli.fetch import fetch
 from experiments.cli.kinds import Time
 from experiments.cli.options import REFERENCE
 from policies.errors import UserError
+
+BAD_ROW = "Stop at a row of the trace that cannot be used, or put it aside and count it."
 
 
 @click.group()
@@ -23,11 +26,13 @@ for command in (convert, sample, merge, fetch):
 
 
 @trace.command(epilog="Example: towtank trace info google2011:data/google2011")
-@click.argument("spec", metavar="[FORMAT:]PATH")
-@click.option("--hosts", metavar="N|FILE|trace", help="Machines to compare with [default: the trace's own].")
-@click.option("--host-cpus", type=float, default=16.0, show_default=True)
-@click.option("--host-memory", default="64GiB", show_default=True)
-@click.option("--on-bad-row", type=click.Choice(["stop", "skip"]), default="skip", show_default=True)
+@click.argument("spec", type=named.TRACE, metavar="[FORMAT:]PATH")
+@click.option(
+    "--hosts", type=named.HOSTS, metavar="N|FILE|trace", help="Machines to compare with [default: the trace's own]."
+)
+@click.option("--host-cpus", type=float, default=16.0, show_default=True, help="Cores of each, with --hosts N.")
+@click.option("--host-memory", default="64GiB", show_default=True, help="Memory of each, with --hosts N.")
+@click.option("--on-bad-row", type=click.Choice(["stop", "skip"]), default="skip", show_default=True, help=BAD_ROW)
 @click.option("--usage", is_flag=True, help="Read what containers used, too, where it is a large table of its own.")
 @REFERENCE
 def info(
@@ -65,11 +70,14 @@ def info(
     epilog="Examples: towtank trace generate default --seed 2 --out jobs.parquet; "
     "towtank trace generate --like swf:KTH-SP2-1996.swf.gz --out kth.toml --figure kth.png"
 )
-@click.argument("spec", metavar="[NAME|SPEC.toml[:key=value,…]]", required=False)
+@click.argument("spec", type=named.GENERATED_NAME, metavar="[NAME|SPEC.toml[:key=value,…]]", required=False)
 @click.option(
-    "--like", metavar="[FORMAT:]PATH", help="Fit the workload to this trace; --out SPEC.toml keeps its description."
+    "--like",
+    type=named.TRACE,
+    metavar="[FORMAT:]PATH",
+    help="Fit the workload to this trace; --out SPEC.toml keeps its description.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of what is drawn.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -86,7 +94,7 @@ def info(
     metavar="FILE.png",
     help="With --like: draw original and generated.",
 )
-@click.option("--on-bad-row", type=click.Choice(["stop", "skip"]), default="stop", show_default=True)
+@click.option("--on-bad-row", type=click.Choice(["stop", "skip"]), default="stop", show_default=True, help=BAD_ROW)
 @click.option("--usage", is_flag=True, help="With --like: fit what containers used, too (as in `trace info`).")
 @REFERENCE
 def generate(

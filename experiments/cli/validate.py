@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from experiments.cli import named
 from experiments.cli.options import SCHEDULERS, SEA, SEEDS, SHARING, WORKLOAD, grouped
 from experiments.cli.run import check
 from experiments.results.study import Study
@@ -29,6 +30,7 @@ DEFAULTS = {"trace": "generated:cpu-io-small", "measure_s": "2s", "architectures
 @click.command(epilog=EXAMPLE, context_settings={"default_map": DEFAULTS})
 @click.option(
     "--on",
+    type=named.File("docker:"),
     required=True,
     metavar="docker:INVENTORY",
     help="The Docker hosts to compare the tank with: of an inventory FILE.toml, of addresses or of contexts.",
@@ -87,9 +89,9 @@ def validate(
     hosts = machines(before.look(sea), profile)
     with tempfile.TemporaryDirectory(prefix="towtank-") as folder:
         where = out or Path(folder) / "validation"
-        show = Progress(2 * len(list(sea.runs())), as_json)
+        show = Progress(as_json, expected=2 * len(list(sea.runs())))
         try:
-            validation = run(tank, sea, hosts, where, target, processes or cores(), show.watch, show.finished)
+            validation = run(tank, sea, hosts, where, target, processes or cores(), show)
         finally:
             show.close()
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,9 @@ class LogWriter:
 
         self._pa = pa
         self._path = folder / f"{key.file_stem}.parquet"
-        self._part = self._path.with_suffix(".part")
+        # Of two that make the same run, as after a host was thought lost, neither spoils what the other writes.
+        self._mine = f".{socket.gethostname()}-{os.getpid()}.part"
+        self._part = self._path.with_suffix(self._mine)
         self._loads, self._each_host = levels.loads, detail is Detail.TASKS
         names = pa.dictionary(pa.int32(), pa.string())
         self._fields = {
@@ -107,7 +110,7 @@ class LogWriter:
             width = loads[0].size if loads else 0
             flat = pa.array(np.concatenate(loads) if loads else np.empty(0, np.float32))
             columns[name] = pa.FixedSizeListArray.from_arrays(flat, width) if width else pa.array([], pa.float32())
-        hosts = self._path.with_suffix(".hosts.part")
+        hosts = self._path.with_suffix(f".hosts{self._mine}")
         pq.write_table(pa.table(columns), hosts, compression="zstd")
         os.replace(hosts, self._path.with_suffix(".hosts.parquet"))
         os.replace(self._part, self._path)
@@ -116,6 +119,12 @@ class LogWriter:
         """Leave no half-written file."""
         self._writer.close()
         self._part.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what processes that were killed left half-written in a folder of logs."""
+    for part in folder.glob("*.part"):
+        part.unlink(missing_ok=True)
 
 
 def read_log(path: Path, levels: Sequence[str] = ()) -> Iterator[list[Row]]:

@@ -77,11 +77,20 @@ class Study:
     detail: Detail = Detail.JOBS
     on_bad_row: str = "stop"
     explain: tuple[str, ...] = ()  # jobs
+    precision: float | None = None  # half of the interval over the mean; None: no seeds are added
+    of: tuple[str, ...] = ("wait_mean_s",)
+    max_seeds: int = 50
 
-    def runs(self) -> Iterator[RunKey]:
-        """Give every run of the study."""
-        for combination in itertools.product(self.architectures, self.policies, self.seeds):
+    def runs(self, seeds: int | None = None) -> Iterator[RunKey]:
+        """Give every run of the study, or every run with so many seeds."""
+        some = self.seeds if seeds is None else self.first_seeds(seeds)
+        for combination in itertools.product(self.architectures, self.policies, some):
             yield RunKey(*combination)
+
+    def first_seeds(self, count: int) -> tuple[int, ...]:
+        """Give so many seeds: those that were asked for, and then the next whole numbers."""
+        after = max(self.seeds) + 1
+        return (*self.seeds, *range(after, after + count - len(self.seeds)))[:count]
 
     def as_json(self) -> dict[str, Any]:
         """Give the study as plain values."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import inspect
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -14,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from experiments.running.own_files import load
 from policies.arrays import FloatArray
 from policies.cell import ClusterView
 from policies.errors import UserError
 from policies.placement import BUILT_IN, Policy
-from policies.placement.catalogue import instantiate
+from policies.placement.catalogue import ENTRY_POINTS, instantiate
 from policies.placement.interface import terms_of
 from policies.placement.placer import Checked
 from policies.requests import Task
@@ -26,8 +26,6 @@ from policies.scheduling import ARCHITECTURES, DISCIPLINES, SIZINGS, Architectur
 from policies.scheduling.sizing import Sizing
 from policies.sharing import ISOLATIONS, Isolation
 from traces.units import seconds
-
-ENTRY_POINTS = "towtank.policies"
 
 #: How many times a score of somebody else's is tested for being row-wise.
 LOOKS = 3
@@ -203,19 +201,7 @@ class _Guarded:
 def _from_file(path: Path, attribute: str) -> Any:
     if not attribute:
         raise UserError(f"say which policy of {path} is meant, as in --policy {path}:my_score")
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    specification = importlib.util.spec_from_file_location(f"towtank_policy_{path.stem}", path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    try:
-        specification.loader.exec_module(module)
-    except SyntaxError as error:
-        raise UserError(f"{path}:{error.lineno}: {error.msg}") from None
-    except (Exception, SystemExit) as error:
-        line = traceback.extract_tb(error.__traceback__)[-1].lineno
-        raise UserError(f"{path}:{line}: {type(error).__name__}: {error}") from error
+    module = load(path, f"towtank_policy_{path.stem}")
     if not hasattr(module, attribute):
         public = [name for name in vars(module) if not name.startswith("_")]
         raise UserError(f"{path}: there is no {attribute!r} in it{nearest(attribute, public)}")

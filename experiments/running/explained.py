@@ -8,12 +8,21 @@ from typing import Any
 from policies.cell import Commit
 from policies.log import Event, Row
 from policies.placement.explain import Considered, Decision, Reason
-from policies.requests import RESOURCES
+from policies.requests import DEVICE_MICRO, RESOURCES
 from policies.scheduling.explained import Attempt, Explainer
 from traces.labels import write_constraints
 
 #: What a resource is called in plain values, and how many of the books' units are one of these.
-PLAIN = {"cpu": ("cpus", 1000.0), "memory": ("memory_bytes", 1), "gpu": ("gpus", 1000.0)}
+PLAIN = {
+    "cpu": ("cpus", 1000.0),
+    "memory": ("memory_bytes", 1),
+    "gpu": ("gpus", 1000.0),
+    "disk": ("disk_s_per_s", float(DEVICE_MICRO)),  # device time; 1 is a disk that never rests
+    "net": ("net_bps", 1),
+}
+
+#: What several of a resource are called.
+MANY = {"cpu": "cores", "gpu": "GPUs", "disk": "disks"}
 
 #: What the log may say of a job as a whole, and how it is told.
 TOLD = {
@@ -127,8 +136,11 @@ def amount(name: str, value: int) -> str:
     --------
     >>> amount("cpu", 1500), amount("memory", 3 * 2**29), amount("memory", 7), amount("gpu", 500)
     ('1.5 cores', '1.5 GiB', '7 B', '0.5 GPUs')
+    >>> amount("disk", 250_000), amount("net", 2**20)
+    ('0.25 disks', '1 MiB/s')
     """
-    if name == "memory":
+    if name in ("memory", "net"):
         power = min(max(abs(value).bit_length() - 1, 0) // 10, 4)
-        return f"{value / 1024**power:.4g} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
-    return f"{value / 1000:.4g} {'cores' if name == 'cpu' else 'GPUs'}"
+        per_s = "/s" if name == "net" else ""
+        return f"{value / 1024**power:.4g} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}{per_s}"
+    return f"{value / PLAIN[name][1]:.4g} {MANY[name]}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -20,11 +20,10 @@ from experiments.measures.shapes import Shape, shapes_of
 from experiments.results.directory import Results
 from experiments.results.logs import read_log
 from experiments.results.provenance import provenance
-from experiments.results.result import Result
 from experiments.results.study import Detail, RunKey, Study
 from experiments.running.at_sea import is_at_sea
 from experiments.running.machines import hosts_of
-from experiments.running.runner import Watcher, run_study
+from experiments.running.runner import Listener, run_study
 from experiments.running.simulate import trace_of
 from experiments.running.validation_report import report
 from policies.errors import UserError
@@ -129,8 +128,7 @@ def validate(
     out: Path,
     target: float,
     processes: int = 1,
-    watch: Watcher = lambda done: None,
-    finished: Callable[[Result], None] = lambda result: None,
+    listener: Listener | None = None,
 ) -> Validation:
     """Make all runs of both worlds that are not there yet, compare them and write what came of it.
 
@@ -146,8 +144,8 @@ def validate(
         How far apart a measure may be to hold.
     processes : int
         How many runs go on at once in the tank; at sea it is one.
-    watch, finished : callable
-        As in `run_study`, the runs of both worlds together.
+    listener : Listener, optional
+        As in `run_study`, for the runs of both worlds.
 
     Raises
     ------
@@ -159,9 +157,8 @@ def validate(
     At sea all policies meet a seed before the next one comes: what drifts on the machine meets all of them alike.
     """
     tank = begin(out, tank, sea, hosts, target)
-    runs = len(list(sea.runs()))
-    results = run_study(sea, out / SEA, 1, watch, finished, order=lambda key: key.seed)
-    results += run_study(tank, out / TANK, processes, lambda done: watch(runs + done), finished)
+    results = run_study(sea, out / SEA, 1, listener, order=lambda key: key.seed)
+    results += run_study(tank, out / TANK, processes, listener)
     notes = tuple(dict.fromkeys(note for result in results for note in result.notes))
     validation = compared(tank, sea, out, target)._replace(notes=notes)
     write(validation, out)

@@ -13,6 +13,9 @@ import numpy as np
 from policies.placement import choosers, load_aware, scores
 from policies.placement.interface import Policy
 
+#: Under this group of entry points installed packages offer policies of theirs.
+ENTRY_POINTS = "towtank.policies"
+
 #: A score is used as it is; a class is instantiated for each scheduler, with a random stream if it asks for ``rng``.
 BUILT_IN: Mapping[str, Callable[..., Any]] = {
     "random-first-fit": choosers.RandomFirstFit,

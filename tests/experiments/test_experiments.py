@@ -11,11 +11,23 @@ from experiments.measures.checks import within
 from experiments.results.study import RunKey, Study
 from experiments.running import experiment
 from experiments.running.experiment import Plan, Point, Scale
+from experiments.running.runner import Listener
 from policies.errors import UserError
 
 
 def point(seed, until_s=60.0):
     return Point({"seed": seed}, Study(until_s=until_s), RunKey("monolithic", "first-fit", seed))
+
+
+class Heard(Listener):
+    def __init__(self):
+        self.runs, self.made = 0, []
+
+    def more(self, runs):
+        self.runs += runs
+
+    def finished(self, run, result):
+        self.made.append(result.key)
 
 
 @pytest.fixture
@@ -34,28 +46,21 @@ def small():
 
 
 def test_runs_that_two_experiments_ask_for_are_made_once(small, tmp_path):
-    made = []
-
-    def begin(runs):
-        made.append(runs)
-        return lambda done: None, lambda result: made.append(result.key)
-
+    heard = Heard()
     both = [small("one", [point(1), point(2)]), small("two", [point(2), point(3)])]
-    experiment.run(both, Plan(), tmp_path, begin=begin)
+    experiment.run(both, Plan(), tmp_path, listener=heard)
 
-    assert made == [3, *(RunKey("monolithic", "first-fit", seed) for seed in (1, 2, 3))]
+    assert heard.runs == 3
+    assert heard.made == [RunKey("monolithic", "first-fit", seed) for seed in (1, 2, 3)]
     assert pd.read_csv(tmp_path / "one.csv").seed.tolist() == [1, 2]
     assert pd.read_csv(tmp_path / "two.csv").seed.tolist() == [2, 3]
 
 
 def test_runs_that_differ_in_anything_are_different(small, tmp_path):
-    seen = []
-    experiment.run(
-        [small("one", [point(1), point(1, until_s=61.0)])], Plan(), tmp_path,
-        begin=lambda runs: (seen.append(runs), (lambda done: None, lambda result: None))[1],
-    )  # fmt: skip
+    heard = Heard()
+    experiment.run([small("one", [point(1), point(1, until_s=61.0)])], Plan(), tmp_path, listener=heard)
 
-    assert seen == [2]
+    assert heard.runs == 2
 
 
 def test_an_experiment_leaves_table_checks_and_figure(small, tmp_path):

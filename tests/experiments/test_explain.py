@@ -217,3 +217,14 @@ def test_nothing_of_it_is_made_where_nobody_asks(monkeypatch, tmp_path):
         simulate(study_of(jobs_file(tmp_path, "a,0,batch,1,5,1,1000")), RunKey("monolithic", "spread", 1)).explained
         == ()
     )
+
+
+def test_shared_hosts_are_told_with_their_disks_and_networks(crowd):
+    said = towtank("--trace", crowd, "--hosts", "4", "--contention", "on", "--host-net", "1MiB", "--explain", "job3",
+                   "--architecture", "monolithic", "--policy", "spread")  # fmt: skip
+
+    heading = next(line for line in said.splitlines() if line.lstrip().startswith("host "))
+    assert "free disk" in heading
+    assert "free net" in heading
+    assert " 1 disks" in said
+    assert " 1 MiB/s" in said
