@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.cli.bar import Bar
+from experiments.cli.named import RecordedRun, ResultsFolder
 from policies.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     epilog="Examples: towtank export results/first --perfetto run.json.gz --run monolithic,spread,1; "
     "towtank export results/first --tables tables --format parquet"
 )
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=ResultsFolder())
 @click.option(
     "--perfetto",
     type=click.Path(path_type=Path),
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--run",
     "named",
+    type=RecordedRun(),
     multiple=True,
     metavar="ARCHITECTURE,POLICY,SEED",
     help="Only this run; may be repeated [a trace in one file: the first; else: all].",

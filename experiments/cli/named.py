@@ -130,7 +130,7 @@ class RecordedRun(StringParamType):
         from policies.errors import UserError
 
         # Where an option has no value yet, the words before it are not taken for anything.
-        named = ctx.params.get("record") or next(iter(ctx.args), None)
+        named = ctx.params.get("record") or ctx.params.get("folder") or next(iter(ctx.args), None)
         try:
             keys = [] if named is None else list(read_record(Path(named)).results)
         except UserError:
