@@ -1,4 +1,4 @@
-"""Every command block of the README and of docs runs as it stands there."""
+"""Every block of commands, and of Python, in the README and docs runs as it stands there."""
 
 import os
 import re
@@ -28,6 +28,11 @@ BLOCKS = [
 ]
 
 
+#: A fenced block of Python; what the first line says, and what stands in it.
+CELL = re.compile(r"^```python\n(%%writefile (\S+)\n)?(.*?)^```", re.MULTILINE | re.DOTALL)
+NOTEBOOKS = [page for page in PAGES if CELL.search(page.read_text(encoding="utf-8"))]
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
     """A folder in which blocks find what the blocks above them made, and the commands that make installs."""
@@ -55,6 +60,27 @@ def test_a_command_block_runs(block, workplace, request):
     ended = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block], cwd=workplace, capture_output=True, text=True, env=environment
     )
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS, ids=lambda page: page.name)
+def test_the_python_of_a_page_runs_from_top_to_bottom(page, workplace):
+    text = page.read_text(encoding="utf-8")
+    script = [""] * text.count("\n")
+    for cell in CELL.finditer(text):
+        if cell[1]:  # as a notebook does
+            (workplace / cell[2]).write_text(cell[3], encoding="utf-8")
+            continue
+        # On the lines that it has in the page, so that a traceback says where.
+        first = text.count("\n", 0, cell.start(3))
+        script[first : first + cell[3].count("\n")] = cell[3].splitlines()
+    file = workplace / f"{page.name}.py"
+    file.write_text("\n".join(script), encoding="utf-8")
+
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"}
+    command = [sys.executable, "-W", "error", file.name]
+    ended = subprocess.run(command, cwd=workplace, capture_output=True, text=True, env=environment)
+
     assert ended.returncode == 0, ended.stderr
 
 

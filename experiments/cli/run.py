@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from math import inf, isfinite
@@ -21,6 +22,7 @@ from experiments.cli.options import (
     SEEDS,
     SHARING,
     STOPPING,
+    WARM_UP,
     WORKLOAD,
     executors_of,
     grouped,
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
 #: Notes that are printed before the table.
 FEW = 3
 
+#: Between the columns of the table.
+GAP = 2
+
+#: How wide the table may be in a pipe, where nobody sees the end of a line.
+UNBROKEN = 10_000
+
 EXAMPLE = """
 \b
 Examples:
@@ -46,7 +54,9 @@ Examples:
 
 
 @click.command(epilog=EXAMPLE)
-@grouped(WORKLOAD, HOSTS, SCHEDULERS)
+@grouped(WORKLOAD)
+@WARM_UP
+@grouped(HOSTS, SCHEDULERS)
 @click.option(
     "--contention",
     type=click.Choice(["on", "off"]),
@@ -154,6 +164,7 @@ def _report(study: Study, results: list[Result], out: Path | None, as_json: bool
             click.echo(f"\nFigures: {out / 'figures'} ({', '.join(path.stem for path in paths)})")
     if out is not None and not as_json:
         click.echo(f"Summary: {out / 'summary.csv'}   Log: {out / 'log'}")
+        click.echo(f"One page to send: {shlex.join(['towtank', 'report', str(out)])}")
     elif not as_json:
         click.echo("\nNothing was kept; --out DIR keeps the log, the metrics and figures.")
 
@@ -192,6 +203,8 @@ def check(study: Study) -> None:
         raise UserError("--measure-every must be more than 0")
     if study.until_s is not None and study.until_s <= 0:
         raise UserError("--until must be more than 0")
+    if study.until_s is not None and study.until_s <= study.warm_up_s:
+        raise UserError("--warm-up must end before --until")
     if not 0 < study.host_cpus < inf or study.host_memory_bytes <= 0:
         raise UserError("--host-cpus and --host-memory must be more than 0")
 
@@ -205,13 +218,14 @@ def _print(study: Study, results: list[Result]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from experiments.results.summary import legend, table
+    from experiments.results.summary import NAMES, legend, parts, table
 
     first = results[0].metrics
     aside = f"; {first['rows_rejected']} of {first['rows_read']} rows put aside" if first["rows_rejected"] else ""
+    after = f", after {study.warm_up_s:g} s of warm-up" if study.warm_up_s else ""
     click.echo(
         f"{study.trace}: {first['jobs_submitted']} jobs, {first['tasks_submitted']} containers"
-        f" in {first['horizon_s']:.6g} s{aside}"
+        f" in {first['horizon_s']:.6g} s{after}{aside}"
     )
     notes = list(dict.fromkeys(note for result in results for note in result.notes))
     for note in notes[:FEW]:
@@ -235,16 +249,19 @@ def _print(study: Study, results: list[Result]) -> None:
         click.echo(f"note: {over_quota} jobs alone ask for more cores than --quota gives their user; turned away")
     if first["jobs_held"]:
         click.echo(f"note: {first['jobs_held']} jobs were never submitted: what they come after did not end")
-    headings, rows = table(results)
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(headings):
-        shown.add_column(heading, justify="left" if number < 2 else "right", no_wrap=number >= 2)
-    for row in rows:
-        shown.add_row(*row)
-    console = Console(width=None if sys.stdout.isatty() else 220, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else UNBROKEN, highlight=False)
     console.print()
-    console.print(shown)
-    console.print()
+    for headings, rows in parts(*table(results), console.width, GAP):
+        shown = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+        for number, heading in enumerate(headings):
+            # Names that do not fit are broken, not cut: policies of one file differ at their ends.
+            shown.add_column(
+                heading, justify="left" if number < NAMES else "right", no_wrap=number >= NAMES, overflow="fold"
+            )
+        for row in rows:
+            shown.add_row(*row)
+        console.print(shown)
+        console.print()
     seeds = len({result.key.seed for result in results})
     if seeds > 1:
         console.print(f"Means of {seeds} seeds with their 95 % t-intervals.", style="dim")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from experiments.results.directory import Results
@@ -85,15 +86,23 @@ class Frames:
         return list(self._finished)
 
     @property
+    def combinations(self) -> list[list[RunKey]]:
+        """The finished runs of each architecture and policy, from the lowest seed to the highest."""
+        every: dict[tuple[str, str], list[RunKey]] = {}
+        for key in self.runs:
+            every.setdefault((key.architecture, key.policy), []).append(key)
+        return [sorted(keys) for keys in every.values()]
+
+    @property
     def firsts(self) -> list[RunKey]:
         """One run of each architecture and policy: that of the lowest seed."""
-        runs = self.runs
-        lowest = min((key.seed for key in runs), default=0)
-        return [key for key in runs if key.seed == lowest]
+        return [keys[0] for keys in self.combinations]
 
-    def horizon_s(self, key: RunKey) -> float:
-        """Give when a run ended, in seconds."""
-        return float(self._finished[key].metrics["horizon_s"] or 0.0)
+    def ended_s(self, key: RunKey | None = None) -> float:
+        """Give when a run ended, in seconds since it began; without `key` the last of them."""
+        runs = self.runs if key is None else [key]
+        # A horizon begins where the warm-up ends.
+        return self.study.warm_up_s + max(float(self._finished[one].metrics["horizon_s"] or 0.0) for one in runs)
 
     def has_log(self) -> bool:
         """Say whether there is a log of every finished run."""
@@ -153,6 +162,35 @@ class Frames:
         """
         return log_batches(self._there(self.log_file(key)), columns)
 
+    def of_job(self, key: RunKey, job: str) -> pd.DataFrame:
+        """Read what happened to one job in a run: the rows of `log` that tell of it, none if there is no such job."""
+        return pq.read_table(self._there(self.log_file(key)), filters=[("job", "=", job)]).to_pandas()
+
+    def names_of_jobs(self, key: RunKey) -> list[str]:
+        """Give the jobs that a run's log tells of, in order of time."""
+        names = pq.read_table(self._there(self.log_file(key)), columns=["job"])["job"].unique().to_pylist()
+        return [name for name in names if name]
+
+    def jobs(self, key: RunKey) -> pd.DataFrame:
+        """Say of every job that was submitted in a run when it was, and when the last of its containers ended.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``job``, ``workload``, ``submitted_s`` and ``ended_s``, one row a job; ``ended_s`` is NaN where
+            containers of it still ran, or waited, when the run was over.
+        """
+        path = self._there(self.log_file(key))
+        told = pq.read_table(path, columns=["event", "job", "workload", "again", "tasks", "t_s"])
+        events = told["event"].cast(pa.string())  # comparing dictionaries is not there in every version of Arrow
+        came = told.filter(pc.and_(pc.equal(events, "submitted"), pc.invert(told["again"])))
+        ended = told.filter(pc.equal(events, "finished")).group_by("job").aggregate([("tasks", "sum"), ("t_s", "max")])
+        jobs = came.select(["job", "workload", "t_s", "tasks"]).to_pandas().rename(columns={"t_s": "submitted_s"})
+        jobs = jobs.merge(ended.to_pandas(), on="job", how="left")
+        # Of MapReduce jobs there may be more containers than they asked for.
+        jobs["ended_s"] = jobs["t_s_max"].where(jobs["tasks_sum"] >= jobs["tasks"])
+        return jobs[["job", "workload", "submitted_s", "ended_s"]]
+
     def levels(self, key: RunKey, names: Sequence[str], points: int = 1000) -> pd.DataFrame:
         """Read states of the cell over time, on an even grid: each the value that holds there.
 
@@ -172,18 +210,26 @@ class Frames:
         """
         frame = self.log(key, ["t_s", *names])
         grid = np.linspace(frame["t_s"].iloc[0], frame["t_s"].iloc[-1], points)
-        last = np.searchsorted(frame["t_s"].to_numpy(), grid, side="right") - 1
+        last = np.maximum(np.searchsorted(frame["t_s"].to_numpy(), grid, side="right") - 1, 0)
         return frame.iloc[last].assign(t_s=grid).reset_index(drop=True)
 
-    def hosts(self, key: RunKey) -> HostLoads:
+    def hosts(self, key: RunKey, names: Sequence[str] | None = None) -> HostLoads:
         """Read the load of every host at every look of a run.
+
+        Parameters
+        ----------
+        key : RunKey
+            Which run.
+        names : sequence of str, optional
+            Of which resources, as ``cpu_allocated``; of all unless given.
 
         Raises
         ------
         UserError
             If there is no log of it.
         """
-        table = pq.read_table(self._there(self.log_file(key).with_suffix(".hosts.parquet")))
+        file = self._there(self.log_file(key).with_suffix(".hosts.parquet"))
+        table = pq.read_table(file, columns=None if names is None else ["t_s", *names])
         looks = table.num_rows
         loads = {
             name: flat(table[name]).reshape(looks, -1) if looks else np.empty((0, 0))
@@ -207,3 +253,27 @@ def flat(column: pa.ChunkedArray) -> FloatArray:
     """Give the numbers of a column of lists, one list behind the other."""
     numbers: FloatArray = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return numbers
+
+
+def coarse(load: FloatArray, most: int) -> FloatArray:
+    """Average neighbouring hosts, so that a picture of any cell has few cells.
+
+    Parameters
+    ----------
+    load : ndarray of shape (n_looks, n_hosts)
+        NaN where a host is not there.
+    most : int
+        How many there may be.
+
+    Returns
+    -------
+    ndarray of shape (n_looks, min(n_hosts, most))
+        NaN where none of the hosts is there.
+    """
+    if load.shape[1] <= most:
+        return load
+    edges = np.linspace(0, load.shape[1], most + 1).astype(int)
+    there = ~np.isnan(load)
+    total, hosts = (np.add.reduceat(part, edges[:-1], axis=1) for part in (np.nan_to_num(load), there.astype(float)))
+    means: FloatArray = np.divide(total, hosts, out=np.full(total.shape, np.nan), where=hosts > 0)
+    return means

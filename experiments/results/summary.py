@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from typing import NamedTuple
 
 from experiments.measures.statistics import Metric, estimate
 from experiments.results.result import Result
+
+#: Columns on the left of the table that name its rows: architecture and policy.
+NAMES = 2
 
 
 class Column(NamedTuple):
@@ -117,8 +120,15 @@ def columns(results: Sequence[Result]) -> tuple[Column, ...]:
     return shown
 
 
-def table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
-    """Give the headings and rows of the table: one row for each architecture and policy, means over seeds.
+class Cell(NamedTuple):
+    """A cell of the table: as a person reads it, and the mean that it goes by in an order, None where nobody knows."""
+
+    text: str
+    value: Metric
+
+
+def cells(results: Sequence[Result]) -> dict[tuple[str, str], list[Cell]]:
+    """Give the rows of the table, by architecture and policy: a cell for each of `columns`, means over seeds.
 
     Where there are several seeds, a number carries the half-width of its 95 % t-interval.
     """
@@ -126,11 +136,51 @@ def table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
     for result in results:
         groups.setdefault(result.key[:2], []).append(result.metrics)
     shown = columns(results)
-    rows = [
-        [*names, *(_cell(column, [column.value(metrics) for metrics in runs]) for column in shown)]
+    return {
+        names: [_cell(column, [column.value(metrics) for metrics in runs]) for column in shown]
         for names, runs in groups.items()
-    ]
-    return ["architecture", "policy", *(column.heading for column in shown)], rows
+    }
+
+
+def table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
+    """Give the headings and rows of the table as a person reads them; see `cells`."""
+    rows = [[*names, *(cell.text for cell in row)] for names, row in cells(results).items()]
+    return ["architecture", "policy", *(column.heading for column in columns(results))], rows
+
+
+def parts(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], width: int, gap: int = 2
+) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Break a table that is too wide into several with the same names on the left.
+
+    Parameters
+    ----------
+    headings, rows : sequence
+        As `table` gives them.
+    width : int
+        Characters that a line may have.
+    gap : int
+        Characters between two columns.
+
+    Yields
+    ------
+    list of str, list of list of str
+        Headings and rows of each part; one column at least beside the names, however narrow the room.
+
+    Examples
+    --------
+    >>> [headings for headings, rows in parts(["by", "policy", "wait", "busy"], [["one", "spread", "1 s", "5 %"]], 18)]
+    [['by', 'policy', 'wait'], ['by', 'policy', 'busy']]
+    """
+    widths = [gap + max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    begin = NAMES
+    while begin < len(headings):
+        end, left = begin + 1, width - sum(widths[:NAMES]) - widths[begin]
+        while end < len(headings) and left >= widths[end]:
+            left -= widths[end]
+            end += 1
+        yield [*headings[:NAMES], *headings[begin:end]], [[*row[:NAMES], *row[begin:end]] for row in rows]
+        begin = end
 
 
 def legend(results: Sequence[Result]) -> list[str]:
@@ -138,9 +188,9 @@ def legend(results: Sequence[Result]) -> list[str]:
     return [f"{column.heading}: {column.meaning}" for column in columns(results)]
 
 
-def _cell(column: Column, values: Sequence[Metric]) -> str:
+def _cell(column: Column, values: Sequence[Metric]) -> Cell:
     known = [float(value) for value in values if value is not None]
     if len(known) < len(values) or not known:
-        return "–"
+        return Cell("–", None)
     mean, half = estimate(known)
-    return column.show(mean) if len(known) == 1 else f"{column.show(mean)} ± {column.show(half)}"
+    return Cell(column.show(mean) if len(known) == 1 else f"{column.show(mean)} ± {column.show(half)}", mean)
