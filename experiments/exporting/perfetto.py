@@ -101,7 +101,7 @@ def write_trace(
     microseconds: slices of one thread that touch stay disjoint whatever a reader makes of fractions.
     """
     horizon_s = frames.ended_s(key)
-    names = host_names(frames.study, key.seed)
+    names = host_names(frames, key.seed)
     each_host = frames.study.detail is Detail.TASKS
     notes = []
     if not each_host:

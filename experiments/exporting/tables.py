@@ -109,7 +109,7 @@ def write_tables(
         containers = begin(known.CONTAINERS) if each_host else None
         writers = [writer for writer in (jobs, decisions, containers) if writer is not None]
         for key in keys:
-            names = host_names(frames.study, key.seed)
+            names = host_names(frames, key.seed)
             notes += [note for note in names.notes if note not in notes]
             for writer in writers:
                 writer.begin(key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +16,7 @@ import pyarrow.parquet as pq
 from experiments.results.directory import Results
 from experiments.results.logs import log_batches, read_log
 from experiments.results.result import Result
-from experiments.results.study import RunKey, Study
+from experiments.results.study import RunKey, Study, run_named
 from policies.arrays import FloatArray
 from policies.errors import UserError
 from policies.log import Row
@@ -114,20 +113,8 @@ class Frames:
         return self.results.log / f"{key.file_stem}.parquet"
 
     def named(self, text: str) -> RunKey:
-        """Give the finished run that a user calls ``ARCHITECTURE,POLICY,SEED``.
-
-        Raises
-        ------
-        UserError
-            If there is none; the message names the nearest.
-        """
-        # Names of architectures and policies may have commas of their own.
-        known = {",".join(map(str, key)): key for key in self.runs}
-        if text not in known:
-            near = get_close_matches(text, known, 1, 0.0)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise UserError(f"{self.results.folder} has no finished run {text!r}{hint}")
-        return known[text]
+        """Give the finished run that a user calls ``ARCHITECTURE,POLICY,SEED``; see `run_named`."""
+        return run_named(text, self.runs, self.results.folder)
 
     def columns(self, key: RunKey) -> list[str]:
         """Give the columns of a run's log."""

@@ -6,11 +6,14 @@ import itertools
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from policies.errors import UserError
 
 
 class Detail(StrEnum):
@@ -35,6 +38,34 @@ class RunKey(NamedTuple):
         digest = f"{zlib.crc32(f'{self.architecture} {self.policy}'.encode()):08x}"
         simple = f"{self.architecture}{self.policy}".replace("-", "").isalnum()
         return f"{plain}_{self.seed}" if simple else f"{plain}-{digest}_{self.seed}"
+
+
+def run_named(text: str, runs: Iterable[RunKey], where: object) -> RunKey:
+    """Give the run that a user calls ``ARCHITECTURE,POLICY,SEED`` in an option ``--run``.
+
+    Parameters
+    ----------
+    text : str
+        What was said.
+    runs : iterable of RunKey
+        Those that are finished.
+    where : object
+        Of which results, for the message.
+
+    Raises
+    ------
+    UserError
+        If there is none; the message names the nearest.
+    """
+    # Whole names are compared: those of architectures and policies may have commas of their own.
+    known = {",".join(map(str, key)): key for key in runs}
+    if text.strip() in known:
+        return known[text.strip()]
+    names = list(known)
+    some = "; ".join(names[:4]) + ("; …" if len(names) > 4 else "")
+    near = get_close_matches(text, names, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise UserError(f"--run {text}: {where} has no such finished run (there are: {some}){hint}")
 
 
 @dataclass(frozen=True)

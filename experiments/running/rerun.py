@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from experiments.results.provenance import fingerprint
 from experiments.results.record import Comparison, Record, are_here, check_inputs, compared
-from experiments.results.study import RunKey, Study
+from experiments.results.study import RunKey, Study, run_named
 from experiments.running.at_sea import is_at_sea
 from experiments.running.executors import Executors
 from experiments.running.runner import Listener, run_study
@@ -44,16 +44,7 @@ def runs_of(record: Record, run: str | None = None) -> list[RunKey]:
         raise UserError(
             f"{record.path}: names no finished run with the digests of what it wrote: nothing to compare with"
         )
-    if run is None:
-        return keys
-    architecture, _, rest = run.partition(",")
-    # From the right: parameters of a policy are separated by commas, too.
-    policy, _, seed = rest.rpartition(",")
-    for key in keys:
-        if (key.architecture, key.policy, str(key.seed)) == (architecture, policy, seed.strip()):
-            return [key]
-    known = "; ".join(",".join(map(str, key)) for key in keys[:4]) + ("; …" if len(keys) > 4 else "")
-    raise UserError(f"--run {run}: {record.path} has no such finished run (there are: {known})")
+    return keys if run is None else [run_named(run, keys, record.path)]
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`towtank export`: what it says, and what it refuses, in one line."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -68,7 +69,8 @@ def test_tables_are_listed_with_their_rows(results, tmp_path):
 def test_an_unknown_run_is_refused_with_the_nearest(results, tmp_path):
     said = refusal(results, "--tables", tmp_path, "--run", "shared-state,sprad,2")
 
-    assert said == f"{results} has no finished run 'shared-state,sprad,2'; did you mean 'shared-state,spread,2'?"
+    assert said.startswith(f"--run shared-state,sprad,2: {results} has no such finished run (there are: ")
+    assert said.endswith("; did you mean 'shared-state,spread,2'?")
 
 
 def test_what_is_there_is_replaced_only_by_force(results, tmp_path):
@@ -129,12 +131,12 @@ def test_names_with_commas_name_a_run(tmp_path):
     assert "(partitioned:batch=2,service=1, spread, seed 1)" in said
 
 
-def test_hosts_of_which_the_file_is_gone_have_numbers(tmp_path):
+def test_hosts_of_which_the_file_is_another_one_have_numbers(tmp_path):
     machines = tmp_path / "hosts.csv"
     machines.write_text("host,cpus,memory_bytes\n" + "".join(f"big-{n},16,{2**36}\n" for n in range(4)))
     study = Study(until_s=20.0, hosts=str(machines), detail=Detail.TASKS, policies=("spread",))
     run_study(study, tmp_path / "out")
-    machines.unlink()
+    machines.write_text(machines.read_text().replace("big", "other"))
 
     said = export(tmp_path / "out", "--perfetto", tmp_path / "r.json", "--tables", tmp_path / "tables")
 
@@ -153,3 +155,18 @@ def test_hosts_that_are_counted_have_names_whether_or_not_the_trace_is_there(tmp
 
     assert "note" not in said
     assert '"name":"host-1"' in (tmp_path / "r.json").read_text()
+
+
+def test_files_are_found_from_where_the_runs_were_made(tmp_path, monkeypatch):
+    then, now = tmp_path / "then", tmp_path / "now"
+    then.mkdir()
+    now.mkdir()
+    monkeypatch.chdir(then)
+    Path("hosts.csv").write_text("host,cpus,memory_bytes\n" + "".join(f"big-{n},16,{2**36}\n" for n in range(4)))
+    run_study(Study(until_s=20.0, hosts="hosts.csv", detail=Detail.TASKS, policies=("spread",)), tmp_path / "out")
+    monkeypatch.chdir(now)
+
+    said = export("../out", "--perfetto", "r.json")
+
+    assert "note" not in said
+    assert '"name":"big-3"' in Path("r.json").read_text()
