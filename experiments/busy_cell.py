@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.drawing.curves import curve, legend, panels
+from experiments.drawing.curves import curve, name_lines, panels
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, times_within
 from experiments.measures.tables import by_seed, groups
@@ -108,7 +108,7 @@ def draw(table: pd.DataFrame) -> Figure:
         curve(axes[2], part, "service_s", "wait_mean_s.batch", f"batch, {architecture}", colour=2 + number, dash=number)
     axes[2].set(title="behind slow services", xlabel="decision time of a service job [s]", ylabel="mean wait [s]")
     axes[2].set(xscale="log", yscale="log")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from experiments.drawing.curves import legend, panels
+from experiments.drawing.curves import name_lines, panels
 from experiments.drawing.style import COLOURS, DASHES, NEUTRAL, Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.statistics import Estimate, estimate
@@ -183,7 +183,7 @@ def draw(table: pd.DataFrame) -> Figure:
             if row:
                 panel.set_xlabel("share that reads" if axis == "share" else "load")
         axes[2 * row].set_ylabel("mean slowdown lower\nthan by number [%]")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

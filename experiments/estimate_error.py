@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from experiments.drawing.curves import curve, legend, panels
+from experiments.drawing.curves import curve, name_lines, panels
 from experiments.drawing.style import COLOURS, NEUTRAL, Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.crossover import crossings
@@ -87,7 +87,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 at = crossings(shown, "error", "slowdown_mean", blind).mean()
                 panel.axvline(at, color=COLOURS[number], linestyle=":", label=f"{policy} stops paying")
         panel.set(title=f"{mix} containers", xlabel="error of profiles (σ of the logarithm)", ylabel="mean slowdown")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.drawing.curves import curve, legend, panels
+from experiments.drawing.curves import curve, name_lines, panels
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, within
 from experiments.measures.tables import groups
@@ -112,7 +112,7 @@ def draw(table: pd.DataFrame) -> Figure:
     axes[-1].set_axis_off()
     for panel in axes[2:5]:
         panel.set(xlabel="threads of the runaway")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import curve, legend, panels
+from experiments.drawing.curves import curve, name_lines, panels
 from experiments.drawing.style import NEUTRAL, Figure
 from experiments.measures.checks import Check, times_within
 from experiments.measures.tables import by_seed, groups
@@ -94,7 +94,7 @@ def draw(table: pd.DataFrame) -> Figure:
         panel.set(xscale="log", yscale="log", title=scheme, xlabel="decision time of a service job [s]")
         panel.set_ylim(bottom=1e-3)
     axes[0].set_ylabel("mean wait [s]")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

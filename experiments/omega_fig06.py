@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import curve, legend, panels
+from experiments.drawing.curves import curve, name_lines, panels
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.tables import by_seed, groups
@@ -52,7 +52,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 curve(panel, part, "t_job_s", f"busyness.{group}", f"{cluster} {name}", colour=colour, dash=dash)
         panel.set(xscale="log", title=scheme, xlabel="decision time of a service job [s]", ylim=(0, 1.02))
     axes[0].set_ylabel("busyness")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import curve, legend, panels
+from experiments.drawing.curves import curve, name_lines, panels
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.tables import by_seed, groups
@@ -86,7 +86,7 @@ def draw(table: pd.DataFrame) -> Figure:
     axes[2].set(title="two-level: jobs left over", ylabel="share of all jobs [%]", ylim=(0, 100))
     for panel in axes:
         panel.set(xscale="log", xlabel="decision time of a service job [s]")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import curve, legend, panels
+from experiments.drawing.curves import curve, name_lines, panels
 from experiments.drawing.style import NEUTRAL, Figure
 from experiments.measures.checks import Check, times_within
 from experiments.measures.tables import by_seed, groups
@@ -105,7 +105,7 @@ def draw(table: pd.DataFrame) -> Figure:
     axes[1].axhline(omega.SLO_S, color=NEUTRAL, linewidth=0.6)
     for panel in axes:
         panel.set(xlabel="arrival rate of batch jobs, relative")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import curve, legend, panels
+from experiments.drawing.curves import curve, name_lines, panels
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.tables import by_seed, groups
@@ -66,7 +66,7 @@ def draw(table: pd.DataFrame) -> Figure:
     axes[1].set(title=f"busyness, cluster {CLUSTER}", ylabel="mean busyness of a batch scheduler", ylim=(0, 1.02))
     for panel in axes:
         panel.set(xlabel="arrival rate of batch jobs, relative")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from experiments import omega, omega_fig07
-from experiments.drawing.curves import legend, panels, surface
+from experiments.drawing.curves import name_lines, panels, surface
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, within
 from experiments.omega import MULTI_PATH, SHARED, SINGLE_PATH, TWO_LEVEL
@@ -88,7 +88,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for panel in axes[::2]:
         panel.set_ylabel("t_task of services [s]")
     figure.colorbar(mesh, ax=axes, label="busyness of the busiest scheduler")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import legend, panels, surface
+from experiments.drawing.curves import name_lines, panels, surface
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, within
 from experiments.omega_fig10 import MEASURES, with_busiest
@@ -53,7 +53,7 @@ def draw(table: pd.DataFrame) -> Figure:
         panel.set(title=f"shared state, C: {name} scheduler", xlabel="t_job of services [s]")
     axes[0].set_ylabel("t_task of services [s]")
     figure.colorbar(mesh, ax=axes, label="busyness")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import legend
+from experiments.drawing.curves import name_lines
 from experiments.drawing.style import NEUTRAL, Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.tables import by_seed
@@ -85,7 +85,7 @@ def draw(table: pd.DataFrame) -> Figure:
     figure, axes = omega.draw_wait_conflicts_busyness(table, "service", "t_job_s", "policy")
     theory = table.groupby("t_job_s").no_conflict_busyness.mean()
     axes[2].plot(theory.index, theory, ":", color=NEUTRAL, label="without conflicts")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import legend
+from experiments.drawing.curves import name_lines
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.tables import by_seed
@@ -69,7 +69,7 @@ def check(table: pd.DataFrame) -> Iterator[Check]:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw wait, conflict fraction and busyness of batch against its decision time."""
     figure, axes = omega.draw_wait_conflicts_busyness(table, "batch", "t_batch_s", "schedulers", omega.batch_schedulers)
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import curve, legend, panels
+from experiments.drawing.curves import curve, name_lines, panels
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, times_within
 from experiments.measures.tables import by_seed, groups
@@ -102,7 +102,7 @@ def draw(table: pd.DataFrame) -> Figure:
         busyness.set(title=policy, ylabel="busyness of services", ylim=(0, 1.02), xscale="log")
     for panel in axes[-2:]:
         panel.set(xlabel="decision time of a service job [s]")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import legend, panels
+from experiments.drawing.curves import name_lines, panels
 from experiments.drawing.style import COLOURS, DASHES, NEUTRAL, Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.folds import Speedup
@@ -93,7 +93,7 @@ def draw(table: pd.DataFrame) -> Figure:
         panel.axhline(0.8, color=NEUTRAL, linewidth=0.6)
         panel.set(xscale="log", title=f"cluster {cluster}", xlabel="speed-up", ylim=(0, 1))
     axes[0].set_ylabel("share of MapReduce jobs")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

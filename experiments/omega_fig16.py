@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import legend, panels
+from experiments.drawing.curves import name_lines, panels
 from experiments.drawing.style import COLOURS, DASHES, Figure, time_unit
 from experiments.measures.checks import Check, times_within
 from experiments.measures.folds import Utilisation
@@ -55,7 +55,7 @@ def draw(table: pd.DataFrame) -> Figure:
             panel.plot(part.t_s / unit_s, 100 * part[f"{resource}_allocated"], **look)
         panel.set(title=f"{name}, cluster C", xlabel=f"time [{unit}]")
     axes[0].set_ylabel("allocated [%]")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from experiments import omega
-from experiments.drawing.curves import curve, legend, panels
+from experiments.drawing.curves import curve, name_lines, panels
 from experiments.drawing.style import Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.tables import by_seed
@@ -63,7 +63,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for panel in axes:
         panel.set_xlabel("picky jobs [%]")
         panel.set_ylim(bottom=0)
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

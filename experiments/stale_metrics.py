@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from experiments.drawing.curves import curve, legend, panels
+from experiments.drawing.curves import curve, name_lines, panels
 from experiments.drawing.style import NEUTRAL, Figure
 from experiments.measures.checks import Check, times_within, within
 from experiments.measures.crossover import crossings
@@ -135,7 +135,7 @@ def draw(table: pd.DataFrame) -> Figure:
             panel.axvline(at_s, color=NEUTRAL, linestyle=":", label=f"{HERD} is worse from here")
     for panel in axes[2:]:
         panel.set(xlabel="measured every [s]")
-    legend(figure, axes)
+    name_lines(figure, axes)
     return figure
 
 

@@ -11,12 +11,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import click
 
+from experiments.cli.compare import compare
 from experiments.cli.completion import VARIABLE, completion
 from experiments.cli.experiment import experiment
+from experiments.cli.export import export
 from experiments.cli.hosts import hosts
 from experiments.cli.plot import plot
 from experiments.cli.policies import policies
 from experiments.cli.record import record
+from experiments.cli.report import report
 from experiments.cli.rerun import rerun
 from experiments.cli.run import run
 from experiments.cli.testbed import testbed
@@ -31,7 +34,10 @@ def towtank() -> None:
     """Test container schedulers in a tank before the open sea."""
 
 
-for command in (run, rerun, validate, plot, trace, experiment, policies, hosts, record, testbed, completion):
+for command in (
+    run, rerun, validate, compare, plot, report, export, trace, experiment, policies, hosts, record, testbed,
+    completion,
+):  # fmt: skip
     towtank.add_command(command)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from experiments.cli.bar import Bar
 from experiments.cli.kinds import Time
 from experiments.cli.named import TRACE
 from experiments.cli.options import REFERENCE, Group, grouped
@@ -181,7 +180,7 @@ def _open(
 def _write(trace: Trace, out: Path, specs: list[str] | tuple[str, ...], options: dict[str, Any]) -> None:
     from experiments.running.converting import convert
 
-    with _Bar() as progress:
+    with Bar("read") as progress:
         done = convert(trace, out, specs, options, progress)
     written, rejects = done.written, trace.rejects
     click.echo(
@@ -192,21 +191,3 @@ def _write(trace: Trace, out: Path, specs: list[str] | tuple[str, ...], options:
         click.echo(f"  with {file}")
     for note in done.notes:
         click.echo(f"  note: {note}")
-
-
-class _Bar:
-    """Shows on a terminal which share was read."""
-
-    def __enter__(self) -> Callable[[float], None]:
-        self._bar: Any = None
-        if sys.stderr.isatty():
-            self._bar = click.progressbar(length=1000, label="read", file=sys.stderr).__enter__()
-        return self._show
-
-    def _show(self, share: float) -> None:
-        if self._bar is not None:
-            self._bar.update(round(1000 * share) - self._bar.pos)
-
-    def __exit__(self, *why: object) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(*why)

@@ -66,6 +66,17 @@ WORKLOAD: Group = (
     ),
 )
 
+#: Of commands that tell metrics of a whole run.
+WARM_UP = click.option(
+    "--warm-up",
+    "warm_up_s",
+    type=Time(),
+    default="0",
+    show_default=True,
+    metavar="TIME",
+    help="Leave the beginning out of the metrics: jobs submitted before then, and time before.",
+)
+
 #: The machines of the tank.
 HOSTS: Group = (
     click.option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from math import inf, isfinite
@@ -21,6 +22,7 @@ from experiments.cli.options import (
     SEEDS,
     SHARING,
     STOPPING,
+    WARM_UP,
     WORKLOAD,
     executors_of,
     grouped,
@@ -52,7 +54,9 @@ Examples:
 
 
 @click.command(epilog=EXAMPLE)
-@grouped(WORKLOAD, HOSTS, SCHEDULERS)
+@grouped(WORKLOAD)
+@WARM_UP
+@grouped(HOSTS, SCHEDULERS)
 @click.option(
     "--contention",
     type=click.Choice(["on", "off"]),
@@ -160,6 +164,7 @@ def _report(study: Study, results: list[Result], out: Path | None, as_json: bool
             click.echo(f"\nFigures: {out / 'figures'} ({', '.join(path.stem for path in paths)})")
     if out is not None and not as_json:
         click.echo(f"Summary: {out / 'summary.csv'}   Log: {out / 'log'}")
+        click.echo(f"One page to send: {shlex.join(['towtank', 'report', str(out)])}")
     elif not as_json:
         click.echo("\nNothing was kept; --out DIR keeps the log, the metrics and figures.")
 
@@ -198,6 +203,8 @@ def check(study: Study) -> None:
         raise UserError("--measure-every must be more than 0")
     if study.until_s is not None and study.until_s <= 0:
         raise UserError("--until must be more than 0")
+    if study.until_s is not None and study.until_s <= study.warm_up_s:
+        raise UserError("--warm-up must end before --until")
     if not 0 < study.host_cpus < inf or study.host_memory_bytes <= 0:
         raise UserError("--host-cpus and --host-memory must be more than 0")
 
@@ -215,9 +222,10 @@ def _print(study: Study, results: list[Result]) -> None:
 
     first = results[0].metrics
     aside = f"; {first['rows_rejected']} of {first['rows_read']} rows put aside" if first["rows_rejected"] else ""
+    after = f", after {study.warm_up_s:g} s of warm-up" if study.warm_up_s else ""
     click.echo(
         f"{study.trace}: {first['jobs_submitted']} jobs, {first['tasks_submitted']} containers"
-        f" in {first['horizon_s']:.6g} s{aside}"
+        f" in {first['horizon_s']:.6g} s{after}{aside}"
     )
     notes = list(dict.fromkeys(note for result in results for note in result.notes))
     for note in notes[:FEW]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
 import pandas as pd
 
+from experiments.drawing.labels import name_lines
+from experiments.drawing.marks import banded
 from experiments.drawing.style import AMOUNTS, COLOURS, DASHES, Axes, Figure, new
 from experiments.measures.statistics import estimate
+
+__all__ = ["curve", "name_lines", "panels", "surface"]
 
 
 def panels(columns: int, rows: int = 1, *, share_x: bool = True, share_y: bool = True) -> tuple[Figure, list[Axes]]:
@@ -33,7 +36,7 @@ def curve(
     x, y : str
         Columns.
     label : str
-        What the legend says.
+        What it is called.
     colour, dash : int
         Which of the house's colours and dashes.
     joined : bool
@@ -45,22 +48,12 @@ def curve(
     for place, values in known:
         at.append(place)
         intervals.append(estimate(values.tolist()))
-    means, halves = [interval.mean for interval in intervals], [interval.half for interval in intervals]
     look: dict[str, Any] = {"color": COLOURS[colour % len(COLOURS)], "marker": "o", "markersize": 2.5, "label": label}
-    several = all(isfinite(half) for half in halves)
-    if not joined:
-        axes.errorbar(at, means, halves if several else None, linestyle="none", capsize=3, **look)
+    if joined:
+        banded(axes, at, intervals, linestyle=DASHES[dash % len(DASHES)], **look)
         return
-    axes.plot(at, means, linestyle=DASHES[dash % len(DASHES)], linewidth=1.2, **look)
-    if several:
-        lows, highs = [interval.low for interval in intervals], [interval.high for interval in intervals]
-        axes.fill_between(at, lows, highs, color=look["color"], alpha=0.2, linewidth=0)
-
-
-def legend(figure: Figure, axes: Sequence[Axes]) -> None:
-    """Name every curve once, beneath all panels."""
-    handles = {label: handle for one in axes for handle, label in zip(*one.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 4), fontsize=8)
+    means, halves = [interval.mean for interval in intervals], [interval.half for interval in intervals]
+    axes.errorbar(at, means, halves if all(map(isfinite, halves)) else None, linestyle="none", capsize=3, **look)
 
 
 def surface(axes: Axes, table: pd.DataFrame, x: str, y: str, z: str, marked: str | None = None) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.drawing import style
+from experiments.drawing.labels import legend
 from experiments.measures.likeness import UNITS, Likeness
 from policies.arrays import FloatArray
 from policies.errors import UserError
@@ -45,13 +46,8 @@ def draw(likenesses: Sequence[Likeness], original: Measured, generated: Measured
             _distribution(axes, quantity, samples)
         for axes in panels[1 + len(likeness.samples) :]:
             axes.set_visible(False)
-    handles, labels = rows[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {"Software": None})
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
+    legend(figure, rows[0][:1])
+    style.write(figure, path)
     return path
 
 
@@ -63,7 +59,7 @@ def _over_time(axes: style.Axes, name: str, both: list[tuple[Part, Measured]]) -
         bins, came = part.counts.at(part.counts.width_s)
         counted, _ = np.histogram(bins * part.counts.width_s - measured.begin_s, edges, weights=came)
         axes.plot(edges[:-1] / unit_s, counted / (edges[1] / 3600), lw=0.8, label=label, **look)  # type: ignore[arg-type]
-    axes.set(title=name, xlabel=f"time, {unit}", ylabel="jobs per hour")
+    axes.set(title=name, xlabel=f"time [{unit}]", ylabel="jobs per hour")
     axes.set_ylim(bottom=0)
 
 
@@ -80,6 +76,6 @@ def _distribution(axes: style.Axes, quantity: str, samples: tuple[FloatArray, Fl
         axes.set_xscale("log" if positive else "symlog")
     name = "gap between jobs" if quantity == "gap_s" else quantity
     unit = UNITS.get(quantity)
-    axes.set(xlabel=f"{name}, {unit}" if unit else name, ylabel="share of jobs up to it", ylim=(0, 1.02))
+    axes.set(xlabel=f"{name} [{unit}]" if unit else name, ylabel="share of jobs up to it", ylim=(0, 1.02))
     if quantity not in UNITS:
         axes.set_ylabel("share of the time up to it")

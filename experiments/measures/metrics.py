@@ -15,6 +15,7 @@ from experiments.measures.looks import Looks
 from experiments.measures.speedups import Speedups
 from experiments.measures.starts import Starts
 from experiments.measures.statistics import Metric, quantile
+from experiments.measures.warm_up import WarmUp
 from experiments.measures.workflows import Workflows
 from policies.arrays import FloatArray
 from policies.log import Event, Levels, Row
@@ -34,11 +35,11 @@ class _Thinking:
         self.ends_s = 0.0  # when the latest attempt ends
         self.clean = self.with_conflict = self.conflicted_claims = 0
 
-    def busyness(self, horizon_s: float) -> float:
-        """Give the share of the horizon it thought in; what goes on after the horizon does not count."""
-        if not horizon_s:
+    def busyness(self, end_s: float, time_s: float) -> float:
+        """Give the share of a time it thought in; what goes on after its end does not count."""
+        if not time_s:
             return 0.0
-        return (self.seconds - max(self.ends_s - horizon_s, 0.0)) / horizon_s
+        return (self.seconds - max(self.ends_s - end_s, 0.0)) / time_s
 
     def conflict_fraction(self) -> float | None:
         """Give transactions with a conflict per transaction without; None where there is nothing to divide by."""
@@ -59,10 +60,14 @@ class Metrics:
     ----------
     levels : Levels
         What the numbers of ``Row.levels`` are.
+    warm_up_s : float
+        When one begins to count; what `WarmUp` says of what came before, and time before, is in no metric.
     """
 
-    def __init__(self, levels: Levels) -> None:
+    def __init__(self, levels: Levels, warm_up_s: float = 0.0) -> None:
         self._loads, self._others = levels
+        self._warm_up_s = warm_up_s
+        self._warm_up = WarmUp(warm_up_s) if warm_up_s else None
         self._jobs: Counter[Event] = Counter()  # only jobs that were not counted before
         self._scheduled = 0
         self._tasks: Counter[Event] = Counter()  # only containers that a scheduler placed
@@ -72,7 +77,7 @@ class Metrics:
         self._first_s: float | None = None
         self._last_end_s: float | None = None
         self._lost_s = 0.0
-        self._at_s = 0.0
+        self._at_s = warm_up_s
         self._level = np.zeros(4 * len(self._loads) + len(self._others))
         self._integral = np.zeros_like(self._level)
         self._slowdowns = array("d")
@@ -86,6 +91,8 @@ class Metrics:
         """Take a batch of rows."""
         levels = np.fromiter(chain.from_iterable([row.levels for row in rows]), dtype=np.float64)
         self._integrate(np.array([row[0] for row in rows]), levels.reshape(len(rows), -1))
+        if self._warm_up is not None:
+            rows = self._warm_up.counted(rows)
         jobs, tasks, schedulers = self._jobs, self._tasks, self._schedulers
         mapreduce = self.speedups
         mapreduce_jobs = mapreduce.jobs
@@ -158,6 +165,8 @@ class Metrics:
 
     def _integrate(self, t_s: FloatArray, levels: FloatArray) -> None:
         """Add to the time integrals of the levels; each row says how things are from then on."""
+        if self._warm_up_s:
+            t_s = np.maximum(t_s, self._warm_up_s)  # no time passes before
         of_loads, others = np.split(levels, [3 * len(self._loads)], axis=1)
         share, mean, std = of_loads[:, 0::3], of_loads[:, 1::3], of_loads[:, 2::3]
         variation = np.divide(std, mean, out=np.zeros_like(std), where=mean > 0)
@@ -166,8 +175,19 @@ class Metrics:
         self._integral += np.diff(t_s, prepend=self._at_s) @ before
         self._at_s, self._level = float(t_s[-1]), after[-1]
 
-    def result(self, horizon_s: float) -> dict[str, Metric]:
-        """Give the metrics of a run that ended at `horizon_s`; by name, as in the README's table."""
+    def result(self, end_s: float) -> dict[str, Metric]:
+        """Give the metrics of a run that ended at `end_s`; by name, as in the README's table.
+
+        The horizon, ``horizon_s``, is the time from the end of the warm-up to that of the run.
+
+        Raises
+        ------
+        ValueError
+            If the run ended before its warm-up.
+        """
+        horizon_s = end_s - self._warm_up_s
+        if horizon_s < 0:
+            raise ValueError(f"the run ended after {end_s:g} s, within its warm-up")
         jobs, tasks = self._jobs, self._tasks
         turned_away = jobs[Event.INFEASIBLE] + jobs[Event.OVER_QUOTA]
         killed = sum(tasks[event] for event in ENDED_EARLY)
@@ -193,8 +213,8 @@ class Metrics:
         }
         metrics |= self._wait_metrics()
         metrics |= self._starts.result()
-        metrics |= self._scheduler_metrics(horizon_s)
-        metrics |= self._level_metrics(horizon_s)
+        metrics |= self._scheduler_metrics(end_s)
+        metrics |= self._level_metrics(end_s)
         metrics |= self.speedups.result()
         metrics |= self._slowdown_metrics()
         metrics |= self._workflows.result()
@@ -211,13 +231,14 @@ class Metrics:
             metrics[f"wait_p90_s{suffix}"] = quantile(values, 0.9) if values.size else None
         return metrics
 
-    def _scheduler_metrics(self, horizon_s: float) -> dict[str, Metric]:
+    def _scheduler_metrics(self, end_s: float) -> dict[str, Metric]:
+        time_s = end_s - self._warm_up_s
         groups: dict[str, list[_Thinking]] = {}
         for name, thinking in sorted(self._schedulers.items()):
             groups.setdefault(name.rpartition("/")[0], []).append(thinking)
         metrics: dict[str, Metric] = {}
         for group, members in groups.items():
-            metrics[f"busyness.{group}"] = sum(member.busyness(horizon_s) for member in members) / len(members)
+            metrics[f"busyness.{group}"] = sum(member.busyness(end_s, time_s) for member in members) / len(members)
         for group, members in groups.items():
             fractions = [member.conflict_fraction() for member in members]
             known = [fraction for fraction in fractions if fraction is not None]
@@ -236,9 +257,10 @@ class Metrics:
         each = slowdowns[order].repeat(counts[order])
         return dict(zip(names, [float(each.mean()), *(quantile(each, q) for q in (0.5, 0.95, 0.99))], strict=True))
 
-    def _level_metrics(self, horizon_s: float) -> dict[str, Metric]:
-        integral = self._integral + (horizon_s - self._at_s) * self._level
-        every_mean = integral / horizon_s if horizon_s else integral
+    def _level_metrics(self, end_s: float) -> dict[str, Metric]:
+        integral = self._integral + (end_s - self._at_s) * self._level
+        time_s = end_s - self._warm_up_s
+        every_mean = integral / time_s if time_s else integral
         means = every_mean[: 4 * len(self._loads)].reshape(4, len(self._loads))
         others = dict(zip(self._others, every_mean[means.size :].tolist(), strict=True))
         looks = list(self._ranges.seen.values())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from experiments.measures.looks import Looks
 from experiments.results.study import Detail, RunKey
 from policies.errors import UserError
 from policies.log import Event, Levels, Row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class LogWriter:
@@ -124,8 +127,33 @@ def remove_parts(folder: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def read_log(path: Path) -> Iterator[list[Row]]:
-    """Read a run's log back, batch by batch; of hosts, and of levels, only what each row has of its own.
+def read_log(path: Path, levels: Sequence[str] = ()) -> Iterator[list[Row]]:
+    """Read a run's log back, batch by batch; of hosts only what each row has of its own.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    levels : sequence of str
+        Which of its levels are read, as ``cpu_allocated``; the rows' own have these numbers, in this order.
+
+    Raises
+    ------
+    UserError
+        If there is no such file.
+    """
+    names = [name for name in Row._fields if name not in ("levels", "where")]
+    for batch in log_batches(path, [*names, *levels]):
+        columns = {name: _values(batch.column(name)) for name in names}
+        columns["event"] = [EVENTS[name] for name in columns["event"]]
+        n = batch.num_rows
+        columns["levels"] = list(zip(*(_values(batch.column(name)) for name in levels), strict=True)) or [()] * n
+        columns["where"] = [None] * n
+        yield list(map(Row._make, zip(*(columns[name] for name in Row._fields), strict=True)))
+
+
+def log_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Read columns of a run's log batch by batch: memory does not grow with the run.
 
     Raises
     ------
@@ -138,8 +166,26 @@ def read_log(path: Path) -> Iterator[list[Row]]:
         file = pq.ParquetFile(path)
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
-    names = [name for name in Row._fields if name not in ("levels", "where")]
     with file:
-        for batch in file.iter_batches(columns=names):
-            rows = batch.to_pylist()
-            yield [Row(**row | {"event": Event[row["event"].upper()], "levels": (), "where": None}) for row in rows]
+        yield from file.iter_batches(_ROWS_AT_ONCE, columns=None if columns is None else list(columns))
+
+
+#: Rows that are read at a time: as objects they are hundreds of bytes each.
+_ROWS_AT_ONCE = 2**14
+
+#: Events by what they are called in files.
+EVENTS = {event.name.lower(): event for event in Event}
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """Give a column as a list; Arrow's own way makes an object of its own of every value first."""
+    import pyarrow as pa
+
+    if isinstance(column, pa.DictionaryArray):
+        names = column.dictionary.to_pylist()
+        return [names[index] for index in column.indices.to_numpy().tolist()]
+    if pa.types.is_string(column.type):
+        values: list[Any] = column.to_pylist()
+        return values
+    numbers: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+    return numbers

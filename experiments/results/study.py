@@ -47,6 +47,7 @@ class Study:
     reference_machine: str | None = None  # None: as the reader of the trace assumes
     prefill: str | None = None
     until_s: float | None = None
+    warm_up_s: float = 0.0
     hosts: str | None = None
     host_cpus: float = 16.0
     host_memory_bytes: int = 64 * 1024**3

@@ -120,8 +120,15 @@ def columns(results: Sequence[Result]) -> tuple[Column, ...]:
     return shown
 
 
-def table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
-    """Give the headings and rows of the table: one row for each architecture and policy, means over seeds.
+class Cell(NamedTuple):
+    """A cell of the table: as a person reads it, and the mean that it goes by in an order, None where nobody knows."""
+
+    text: str
+    value: Metric
+
+
+def cells(results: Sequence[Result]) -> dict[tuple[str, str], list[Cell]]:
+    """Give the rows of the table, by architecture and policy: a cell for each of `columns`, means over seeds.
 
     Where there are several seeds, a number carries the half-width of its 95 % t-interval.
     """
@@ -129,11 +136,16 @@ def table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
     for result in results:
         groups.setdefault(result.key[:2], []).append(result.metrics)
     shown = columns(results)
-    rows = [
-        [*names, *(_cell(column, [column.value(metrics) for metrics in runs]) for column in shown)]
+    return {
+        names: [_cell(column, [column.value(metrics) for metrics in runs]) for column in shown]
         for names, runs in groups.items()
-    ]
-    return ["architecture", "policy", *(column.heading for column in shown)], rows
+    }
+
+
+def table(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
+    """Give the headings and rows of the table as a person reads them; see `cells`."""
+    rows = [[*names, *(cell.text for cell in row)] for names, row in cells(results).items()]
+    return ["architecture", "policy", *(column.heading for column in columns(results))], rows
 
 
 def parts(
@@ -176,9 +188,9 @@ def legend(results: Sequence[Result]) -> list[str]:
     return [f"{column.heading}: {column.meaning}" for column in columns(results)]
 
 
-def _cell(column: Column, values: Sequence[Metric]) -> str:
+def _cell(column: Column, values: Sequence[Metric]) -> Cell:
     known = [float(value) for value in values if value is not None]
     if len(known) < len(values) or not known:
-        return "–"
+        return Cell("–", None)
     mean, half = estimate(known)
-    return column.show(mean) if len(known) == 1 else f"{column.show(mean)} ± {column.show(half)}"
+    return Cell(column.show(mean) if len(known) == 1 else f"{column.show(mean)} ± {column.show(half)}", mean)

@@ -18,8 +18,8 @@ from traces.trace import Trace
 MOST_HOSTS = 10**8
 
 
-def hosts_of(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
-    """Give the machines of a study, and notes about them.
+def hosts_of(study: Study, trace: Trace | None) -> tuple[Hosts, list[str]]:
+    """Give the machines of a study, and notes about them; the trace matters only where its own are wanted.
 
     Raises
     ------
@@ -30,10 +30,10 @@ def hosts_of(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
     return _with_rates(study, hosts).with_starts(study.start_s, study.start_cpu_s), notes
 
 
-def _machines(study: Study, trace: Trace) -> tuple[Hosts, list[str]]:
+def _machines(study: Study, trace: Trace | None) -> tuple[Hosts, list[str]]:
     """Give the machines of a study as whoever knows them tells of them."""
     wanted = study.hosts
-    own = trace.hosts() if wanted in (None, "trace") else None
+    own = trace.hosts() if trace is not None and wanted in (None, "trace") else None
     if own is not None:
         return own, []
     if wanted is None:

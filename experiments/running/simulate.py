@@ -132,8 +132,10 @@ def simulate(
     calm_garbage_collector()
     trace = trace_of(study, key.seed, reject_file)
     with water_of(study, key, trace) as water:
-        metrics, explanation, horizon_s = _replayed(study, key, trace, water, sinks, progress)
-    result = metrics.result(horizon_s)
+        metrics, explanation, end_s = _replayed(study, key, trace, water, sinks, progress)
+    if study.warm_up_s and end_s <= study.warm_up_s:
+        raise UserError(f"{study.trace}: the run was over after {end_s:g} s, within --warm-up {study.warm_up_s:g} s")
+    result = metrics.result(end_s)
     result |= {"rows_read": trace.rejects.read, "rows_rejected": trace.rejects.rejected}
     _refuse_empty(study, result)
     progress(1.0)
@@ -149,7 +151,7 @@ def _replayed(
     sinks: Callable[[Levels], Iterable[Sink]],
     progress: Progress,
 ) -> tuple[Metrics, Explanation | None, float]:
-    """Run a trace in its water; give what was made of the log, and the horizon."""
+    """Run a trace in its water; give what was made of the log, and when it ended."""
     end_s = trace.end_s()
     until_s = study.until_s
     if until_s is None and end_s is not None:
@@ -168,7 +170,7 @@ def _replayed(
     def placer(scheduler: str) -> Placer:
         return kind(choices.make_policy(chosen, stream(key.seed, "placement", scheduler)))
 
-    metrics = Metrics(water.levels)
+    metrics = Metrics(water.levels, study.warm_up_s)
     heard = [metrics] if explanation is None else [metrics, explanation]
     world = water.world(
         choices.architecture(key.architecture),
@@ -191,9 +193,9 @@ def _replayed(
 
     unsaid = _unsaid(study)
     arrivals = iter(_profiled(profiler, trace.arrivals()))
-    horizon_s = world.run(_listen(arrivals, unsaid) if unsaid else arrivals, tick)
+    ended_s = world.run(_listen(arrivals, unsaid) if unsaid else arrivals, tick)
     water.notes.extend([*unsaid.values(), *world.notes()])
-    return metrics, explanation, horizon_s
+    return metrics, explanation, ended_s
 
 
 def _prefill(study: Study, key: RunKey, trace: Trace, water: Water, world: Replay, profiler: Profiler | None) -> None:
@@ -242,7 +244,8 @@ def _listen(arrivals: Iterator[Arrival], unsaid: dict[str, str]) -> Iterator[Arr
 
 def _refuse_empty(study: Study, metrics: dict[str, Metric]) -> None:
     if not metrics["tasks_submitted"]:
-        raise UserError(f"{study.trace}: not one job was submitted in the time looked at")
+        when = "after --warm-up" if study.warm_up_s else "in the time looked at"
+        raise UserError(f"{study.trace}: not one job was submitted {when}")
     quota = " and into its user's quota" if study.quotas else ""
     if metrics["jobs_submitted"] and metrics["jobs_infeasible"] == metrics["jobs_submitted"]:
         raise UserError(f"{study.trace}: none of its {metrics['jobs_submitted']} jobs fits on any of the hosts{quota}")

@@ -121,9 +121,23 @@ def test_what_was_made_again_is_a_results_directory_of_the_same_study(there, rer
 
 
 def test_one_run_can_be_made_again_alone(there, rerun):
-    code, said = rerun("out", "--run", "two-level:offer_batch=1s,random-first-fit,2")
+    code, said = rerun("out", "--run", "two-level:offer_batch=1s,random-first-fit,2", "--out", "alone")
 
-    assert (code, said.splitlines()[-1]) == (0, "reproduced: 1 run, 2 files, byte for byte")
+    assert code == 0
+    assert "reproduced: 1 run, 2 files, byte for byte" in said
+    assert list(Results(Path("alone")).finished()) == [RunKey("two-level:offer_batch=1s", "random-first-fit", 2)]
+
+
+def test_runs_are_those_that_were_finished_whatever_the_study_says(there, rerun):
+    def fewer(manifest):
+        del manifest["results"][NAME]
+        manifest["study"]["seeds"] = [1]
+
+    edit(there, fewer)
+
+    code, said = rerun("out")
+
+    assert (code, said.splitlines()[-1]) == (0, "reproduced: 7 runs, 14 files, byte for byte")
 
 
 def test_a_run_that_is_not_there_is_named_with_those_that_are(there, rerun):
