@@ -109,7 +109,7 @@ def run(
                 "hosts": _file(hosts, results, "hosts"),
                 "policies": tuple(dict.fromkeys(_named(one) for one in _several(policies))),
                 "architectures": tuple(dict.fromkeys(_several(architectures))),
-                "seeds": seeds if isinstance(seeds, str) else tuple(dict.fromkeys(map(int, _several(seeds)))),
+                "seeds": seeds if isinstance(seeds, str) else tuple(_several(seeds)),
             }
         )
         # The one place from which runs are made.
@@ -346,8 +346,9 @@ def _study(options: Mapping[str, Any]) -> Study:
 
     from experiments.cli.run import check
     from experiments.cli.run import run as command
+    from experiments.cli.spelling import spelled
 
-    known = {field.name: str(field.type) for field in fields(Study)}
+    known = {field.name for field in fields(Study)}
     for name in options:
         if name not in known:
             raise UserError(f"there is no option {name!r}{nearest(name, known)}")
@@ -359,11 +360,12 @@ def _study(options: Mapping[str, Any]) -> Study:
             name = parameter.name or ""
             if name not in options or options[name] is None:
                 continue
-            given = options[name]
-            if isinstance(given, bool):
-                given = "on" if given else "off"
-            elif "float" in known[name]:
-                given = _with_floats(given)
+            given: Any = options[name]
+            # As text, so that a number is looked at as closely as one on the command line.
+            if isinstance(parameter, click.Option) and parameter.multiple:
+                given = tuple(spelled(one) for one in _several(given))
+            else:
+                given = spelled(given)
             try:
                 read[name] = parameter.type_cast_value(context, given)
             except click.ClickException as error:
@@ -372,13 +374,6 @@ def _study(options: Mapping[str, Any]) -> Study:
     study = replace(Study(), **read, contention=shared == "on", detail=Detail(detail))
     check(study)
     return study
-
-
-def _with_floats(given: Any) -> Any:
-    """Give whole numbers as the command line gives them where any number may be, so that a study is the same."""
-    if isinstance(given, Mapping):
-        return {name: _with_floats(number) for name, number in given.items()}
-    return float(given) if isinstance(given, int) else given
 
 
 def _several(one: Any) -> Iterable[Any]:

@@ -37,17 +37,24 @@ def command_of(study: Study, key: RunKey | None = None) -> str:
         # The options' defaults are those of a study.
         if name in plain and plain[name] != default[name]:
             each = plain[name] if isinstance(option, click.Option) and option.multiple else [plain[name]]
-            words += [word for value in each for word in (option.opts[0], _spelled(value))]
+            words += [word for value in each for word in (option.opts[0], spelled(value))]
     return shlex.join(words)
 
 
-def _spelled(value: Any) -> str:
+def spelled(value: Any) -> str:
+    """Spell one value of a study as its option has it.
+
+    Examples
+    --------
+    >>> spelled(600.0), spelled({"batch": 4, "service": 1}), spelled((1, 2, 3)), spelled(True)
+    ('600.0', 'batch=4,service=1', '1,2,3', 'on')
+    """
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, Mapping):
-        return ",".join(f"{name}={_spelled(number)}" for name, number in value.items())
-    if isinstance(value, list):
-        return ",".join(map(_spelled, value))
+        return ",".join(f"{name}={spelled(number)}" for name, number in value.items())
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(spelled, value))
     if isinstance(value, float):
-        return repr(value).removesuffix(".0")
+        return repr(float(value)).removesuffix(".0")  # NumPy's say that they are
     return str(value)

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -73,6 +74,24 @@ def test_a_text_is_read_as_on_the_command_line(here):
     )
 
     assert (runs.study.seeds, runs.study.until_s, runs.study.host_memory_bytes) == ((3, 4), 10.0, 2**30)
+
+
+def test_numbers_are_those_that_their_text_stands_for(here):
+    numbers = run(JOBS, hosts=4, policies="spread", seeds=range(2), until_s=600, t_job_s={"batch": 1, "service": 10})
+    texts = run(
+        JOBS, hosts="4", policies=["spread"], seeds="0,1", until_s="10min", t_job_s="batch=1s,service=10s"
+    )  # fmt: skip
+
+    assert replace(numbers.study, trace="") == replace(texts.study, trace="")
+
+
+def test_seeds_are_added_as_by_the_command_line(here):
+    runs = run(
+        TRACE, policies="spread", architectures="monolithic", until_s=10, precision=0.9, of="jobs_submitted"
+    )  # fmt: skip
+
+    assert runs.study.of == ("jobs_submitted",)
+    assert len(runs.summary) >= 10
 
 
 def test_tables_are_a_trace_and_hosts(here):
@@ -150,6 +169,8 @@ def test_what_cannot_be_named_is_no_policy(nested):
         ({"until": 600}, "no option 'until'; did you mean 'until_s'"),
         ({"commit": "gangs"}, "commit: 'gangs' is not one of"),
         ({"interference": -1}, "interference: "),
+        ({"precision": 5}, "precision: .*share"),
+        ({"seeds": [1, 2.5]}, "seeds: .*whole numbers"),
         ({"isolation": "caps"}, "--isolation has no effect"),
         ({"t_job_s": {"batch": 1}, "on": "docker:hosts.toml"}, "command line"),
         ({"architectures": "monolitic"}, "did you mean 'monolithic'"),
