@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from experiments.drawing import style
+from experiments.drawing.labels import legend
 from experiments.drawing.marks import bar
-from experiments.drawing.naming import legend, short
+from experiments.drawing.naming import short
 from experiments.drawing.shapes import COLOURS as SHAPES
 from experiments.measures.lives import Life, Lives
 from experiments.measures.shapes import Shape, shapes_of
@@ -128,14 +129,14 @@ def scatter(summary: pd.DataFrame, target: float, width: float = style.DOUBLE) -
             both.groupby(level=["architecture", "policy"], sort=False)
         ):
             axes.plot(
-                runs[SEA, measure], runs[TANK, measure], "o", ms=4, color=style.COLOURS[number % len(style.COLOURS)],
+                runs[SEA, measure], runs[TANK, measure], style.MARKERS[number % len(style.MARKERS)], ms=4, color=style.COLOURS[number % len(style.COLOURS)],
                 label=f"{architecture}, {short(policy)}",
             )  # fmt: skip
         low, high = both.min().min(), both.max().max()
         ends = np.array([low - 0.1 * low, high + 0.1 * high])
         axes.plot(ends, ends, "-", color=style.NEUTRAL, lw=0.8)
         axes.fill_between(ends, (1 - target) * ends, (1 + target) * ends, color=style.NEUTRAL, alpha=0.15, lw=0)
-        axes.set(xlabel=f"{title} at sea (band: ± {target:.0%})", ylabel=f"{title} in the tank", aspect="equal")
+        axes.set(xlabel=f"{title} at sea (band: ± {100 * target:.3g} %)", ylabel=f"{title} in the tank", aspect="equal")
     legend(figure, panels)
     return figure
 
@@ -164,7 +165,7 @@ def timeline(folder: Path, key: RunKey, width: float = style.DOUBLE) -> style.Fi
             bottom += depth
             axes.axhline(bottom, color=style.NEUTRAL, lw=0.5)
         axes.set_yticks(ticks, shown)
-        axes.set(title="In the tank" if world == TANK else "At sea", ylim=(bottom, 0))
+        axes.set(title="In the tank" if world == TANK else "At sea", ylim=(bottom, 0), ylabel="host")
         axes.grid(axis="y", visible=False)
     panels[1].set_xlabel("time [seconds]")
     for shape in dict.fromkeys(shapes.values()):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from experiments.drawing.labels import name_lines
 from experiments.drawing.marks import banded
-from experiments.drawing.naming import name_lines
 from experiments.drawing.style import AMOUNTS, COLOURS, DASHES, Axes, Figure, new
 from experiments.measures.statistics import estimate
 

@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from experiments.drawing import style
+from experiments.drawing.labels import name_lines
 from experiments.drawing.marks import banded, over_seeds
-from experiments.drawing.naming import facets, left_out, name_lines, tell
+from experiments.drawing.naming import facets, left_out, tell
 from experiments.drawing.reading import seeds_read, seeds_told
 from experiments.results.frames import Frames
 from experiments.results.study import RunKey

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.drawing import style
-from experiments.drawing.naming import MOST_PANELS, left_out, name_lines, run_name, tell
+from experiments.drawing.labels import name_lines
+from experiments.drawing.naming import MOST_PANELS, left_out, run_name, tell
 from experiments.results.frames import Frames, coarse
 from experiments.results.study import RunKey
 from policies.arrays import FloatArray

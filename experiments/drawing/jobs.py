@@ -11,7 +11,8 @@ from itertools import pairwise
 import pandas as pd
 
 from experiments.drawing import style
-from experiments.drawing.naming import legend, run_name, tell
+from experiments.drawing.labels import legend
+from experiments.drawing.naming import run_name, tell
 from experiments.results.frames import Frames
 from experiments.results.study import RunKey
 from policies.errors import UserError

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.drawing import style
-from experiments.drawing.naming import legend
+from experiments.drawing.labels import legend
 from experiments.measures.likeness import UNITS, Likeness
 from policies.arrays import FloatArray
 from policies.errors import UserError

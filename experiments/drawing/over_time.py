@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from experiments.drawing import style
+from experiments.drawing.labels import name_lines
 from experiments.drawing.marks import banded, over_seeds
-from experiments.drawing.naming import facets, left_out, name_lines, tell
+from experiments.drawing.naming import facets, left_out, tell
 from experiments.drawing.reading import seeds_read, seeds_told
 from experiments.drawing.runs import named
 from experiments.measures.windows import counts_in, overlap_s, window_means

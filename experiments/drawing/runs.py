@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from experiments.drawing import style
+from experiments.drawing.labels import fitting
 from experiments.drawing.marks import bar
-from experiments.drawing.naming import fitting, left_out, short, tell
+from experiments.drawing.naming import left_out, short, tell
 from experiments.results.frames import ALLOCATED, USED, Frames
 
 #: Rows of bars beyond this number are left out and said to be.

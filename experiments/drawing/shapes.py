@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 from functools import lru_cache
 from itertools import takewhile
-from pathlib import Path
 
 import pandas as pd
 
@@ -14,6 +13,7 @@ from experiments.drawing.naming import left_out, tell
 from experiments.drawing.runs import MOST_ROWS, bars
 from experiments.measures.shapes import Shape, shapes_of
 from experiments.results.frames import Frames
+from experiments.results.provenance import fingerprint
 from experiments.results.study import RunKey
 from experiments.running.machines import hosts_of
 from experiments.running.simulate import inputs_of, trace_of
@@ -38,15 +38,9 @@ def lacks(frames: Frames) -> str:
     except UserError as error:
         return f"shapes are told by the trace: {error}"
     # It is another trace now, if somebody wrote to it since.
-    recorded = frames.results.manifest().get("inputs", {}).get("trace")
-    changed = _changed(files, recorded)
-    return f"shapes are told by the trace, and {changed} is not what it was" if changed else ""
-
-
-def _changed(files: list[Path], recorded: object) -> str:
-    from experiments.results.provenance import fingerprint
-
-    return "" if fingerprint(files) == recorded else ", ".join(map(str, files))
+    recorded = frames.results.manifest().get("inputs", {}).get("trace", {})
+    changed = [str(file) for file in files if recorded.get(str(file)) != fingerprint(file)]
+    return f"shapes are told by the trace, and {', '.join(changed)} is not what it was" if changed else ""
 
 
 def slowdowns(frames: Frames, width: float = style.DOUBLE) -> style.Figure:

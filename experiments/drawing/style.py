@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from policies.errors import UserError
 
 __all__ = [
-    "AMOUNTS", "COLOURS", "DASHES", "DOUBLE", "FORMATS", "MARKERS", "NEUTRAL", "RESOURCES", "SINGLE", "SMALL", "Axes",
-    "Figure", "grid", "look", "name_axes", "new", "row_height", "save", "time_unit", "write",
+    "AMOUNTS", "COLOURS", "DASHES", "DOUBLE", "FORMATS", "LETTER", "MARKERS", "NEUTRAL", "RESOURCES", "SINGLE",
+    "SMALL", "USUAL", "Axes", "Figure", "grid", "look", "name_axes", "new", "row_height", "save", "time_unit", "write",
 ]  # fmt: skip
 
 #: Okabe and Ito's colours, told apart by colour-blind eyes too ("Color Universal Design", 2008).
@@ -33,6 +33,8 @@ AMOUNTS = "cividis"
 SINGLE, DOUBLE = 3.4, 7.0
 #: Points of what is said in passing: legends, labels of lines.
 SMALL = 7
+#: A letter is about so wide as a part of its font's size.
+LETTER = 0.6
 
 #: Kinds of file, and which are written unless somebody says otherwise.
 FORMATS = ("png", "svg", "pdf")

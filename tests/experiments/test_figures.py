@@ -13,7 +13,7 @@ from matplotlib.container import BarContainer
 from matplotlib.text import Annotation
 
 from experiments.cli.plot import plot
-from experiments.drawing import distributions, jobs, naming, over_time, reading, runs, style
+from experiments.drawing import distributions, jobs, labels, naming, over_time, reading, runs, style
 from experiments.drawing.catalogue import PICTURES, draw_all, left_out, pictures
 from experiments.drawing.marks import banded, over_seeds
 from experiments.measures.statistics import estimate
@@ -331,7 +331,7 @@ def test_what_takes_time_takes_it_in_the_windows_that_it_meets(begins, data):
 
 @given(st.lists(st.floats(-50, 150), min_size=1, max_size=9))
 def test_places_that_are_moved_apart_stay_in_order_and_in_their_room(wanted):
-    places = naming.spread(np.array(wanted), 10.0, 0.0, 100.0)
+    places = labels.spread(np.array(wanted), 10.0, 0.0, 100.0)
 
     assert places is not None
     order = np.argsort(wanted, kind="stable")
@@ -341,11 +341,11 @@ def test_places_that_are_moved_apart_stay_in_order_and_in_their_room(wanted):
 
 
 def test_places_that_are_apart_stay_where_they_are():
-    assert naming.spread(np.array([30.0, 10.0, 90.0]), 10.0, 0.0, 100.0).tolist() == [30.0, 10.0, 90.0]
+    assert labels.spread(np.array([30.0, 10.0, 90.0]), 10.0, 0.0, 100.0).tolist() == [30.0, 10.0, 90.0]
 
 
 def test_there_are_places_only_for_as_many_as_there_is_room():
-    assert naming.spread(np.zeros(12), 10.0, 0.0, 100.0) is None
+    assert labels.spread(np.zeros(12), 10.0, 0.0, 100.0) is None
 
 
 def lines(number, end=lambda n: n):
@@ -358,19 +358,19 @@ def lines(number, end=lambda n: n):
 
 @pytest.mark.parametrize("end", [lambda n: n, lambda n: 1, lambda n: n // 3])
 def test_a_few_lines_are_named_where_they_end(end):
-    figure, axes = lines(naming.MOST_NAMED, end)
+    figure, axes = lines(labels.MOST_NAMED, end)
 
-    naming.name_lines(figure, [axes])
+    labels.name_lines(figure, [axes])
 
     assert not figure.legends
-    assert len(axes.texts) == naming.MOST_NAMED
+    assert len(axes.texts) == labels.MOST_NAMED
     assert_can_be_read(figure)
 
 
 def test_many_lines_are_named_in_a_legend():
-    figure, axes = lines(naming.MOST_NAMED + 1)
+    figure, axes = lines(labels.MOST_NAMED + 1)
 
-    naming.name_lines(figure, [axes])
+    labels.name_lines(figure, [axes])
 
     assert len(figure.legends) == 1
     assert not axes.texts
@@ -380,7 +380,7 @@ def test_many_lines_are_named_in_a_legend():
 def test_names_beside_lines_lie_over_no_line():
     figure, axes = lines(4)
 
-    naming.name_lines(figure, [axes], along=True)
+    labels.name_lines(figure, [axes], along=True)
 
     assert len(axes.texts) == 4
     assert_can_be_read(figure)
@@ -393,7 +393,7 @@ def test_names_beside_lines_lie_over_no_line():
 def test_lines_that_are_one_are_not_named_beside_it():
     figure, axes = lines(2, lambda n: 1)
 
-    naming.name_lines(figure, [axes], along=True)
+    labels.name_lines(figure, [axes], along=True)
 
     assert len(figure.legends) == 1
 
