@@ -28,7 +28,7 @@ def heat_map(frames: Frames, width: float = style.DOUBLE) -> style.Figure:
         t_s, load = _cpu(frames, key)
         load = load[:, np.argsort(-np.nan_to_num(load).mean(axis=0), kind="stable")]
         top = max(top, float(np.nanmax(load)) if np.isfinite(load).any() else 1.0)
-        unit_s, _ = style.time_unit(_horizon_s(frames))
+        unit_s, _ = style.time_unit(frames.ended_s())
         image = axes.imshow(
             coarse(load, MOST_LINES).T,
             aspect="auto",
@@ -37,7 +37,7 @@ def heat_map(frames: Frames, width: float = style.DOUBLE) -> style.Figure:
             interpolation="nearest",
         )
         images.append(image)
-        axes.set_xlim(0, _horizon_s(frames) / unit_s)
+        axes.set_xlim(0, frames.ended_s() / unit_s)
         axes.grid(visible=False)
     for image in images:
         image.set_clim(0, top)
@@ -50,7 +50,7 @@ def bands(frames: Frames, width: float = style.DOUBLE) -> style.Figure:
     """Draw between which shares most hosts' CPU is allocated, or used, over time, with their median and mean."""
     shown, figure, panels = _panels(frames, width, 1.6)
     of = frames.looked_at(shown[0])
-    unit_s, _ = style.time_unit(_horizon_s(frames))
+    unit_s, _ = style.time_unit(frames.ended_s())
     for axes, key in zip(panels, shown, strict=True):
         t_s, load = _cpu(frames, key)
         at = t_s / unit_s
@@ -61,7 +61,7 @@ def bands(frames: Frames, width: float = style.DOUBLE) -> style.Figure:
         total, hosts = np.nan_to_num(load).sum(axis=1), there.sum(axis=1)
         mean = np.divide(total, hosts, out=np.full(total.shape, np.nan), where=hosts > 0)
         axes.plot(at, mean, label="mean of hosts", color=style.COLOURS[3], ls=style.DASHES[1])
-        axes.set_xlim(0, _horizon_s(frames) / unit_s)
+        axes.set_xlim(0, frames.ended_s() / unit_s)
     panels[0].set_ylim(0, max(1.02, panels[0].get_ylim()[1]))
     style.name_axes([panels], _time(frames), [f"share of CPU {of}"])
     name_lines(figure, panels)
@@ -86,12 +86,8 @@ def _cpu(frames: Frames, key: RunKey) -> tuple[FloatArray, FloatArray]:
     return t_s, loads[name]
 
 
-def _horizon_s(frames: Frames) -> float:
-    return float(frames.summary["horizon_s"].max())
-
-
 def _time(frames: Frames) -> str:
-    return f"time [{style.time_unit(_horizon_s(frames))[1]}]"
+    return f"time [{style.time_unit(frames.ended_s())[1]}]"
 
 
 def _quantiles(load: FloatArray, shares: FloatArray) -> FloatArray:

@@ -50,7 +50,7 @@ def life(frames: Frames, key: RunKey, job: str, width: float = style.DOUBLE) -> 
     rows["t_s"] -= came_s
     running, waiting = _counts(rows)
     over = running.iloc[-1] == 0 and waiting.iloc[-1] == 0
-    end_s = float(rows["t_s"].iloc[-1]) if over else float(_horizon_s(frames, key)) - came_s
+    end_s = float(rows["t_s"].iloc[-1]) if over else frames.ended_s(key) - came_s
     end_s = max(end_s, float(_thought_until_s(rows)), 1e-3)
     lives = _by_host(rows, end_s)
     shown = sorted(lives, key=lambda host: -sum(count * (end - begin) for begin, end, count in lives[host]))[
@@ -80,12 +80,6 @@ def life(frames: Frames, key: RunKey, job: str, width: float = style.DOUBLE) -> 
     )
     legend(figure, panels)
     return figure
-
-
-def _horizon_s(frames: Frames, key: RunKey) -> float:
-    table = frames.summary
-    own = (table["architecture"] == key.architecture) & (table["policy"] == key.policy) & (table["seed"] == key.seed)
-    return float(table.loc[own, "horizon_s"].iloc[0])
 
 
 def _thought_until_s(rows: pd.DataFrame) -> float:

@@ -131,8 +131,8 @@ def _draw(
         The quantile of the means up to which the vertical axis goes.
     """
     dealt = facets(frames.combinations)
-    horizon_s = max(float(frames.summary["horizon_s"].max()), 1e-9)
-    edges = np.linspace(0.0, horizon_s, windows + 1)
+    ended_s = max(frames.ended_s(), 1e-9)
+    edges = np.linspace(0.0, ended_s, windows + 1)
     drawn = {}
     for _, lines in dealt.panels:
         for line in lines:
@@ -146,7 +146,7 @@ def _draw(
         there = [(panel, [line for line in lines if name in drawn[line.keys[0]]]) for panel, lines in dealt.panels]
         rows[name] = [(panel, lines) for panel, lines in there if lines]
     figure, groups = style.grid([len(panels) for panels in rows.values()], width)
-    unit_s, time = style.time_unit(horizon_s)
+    unit_s, time = style.time_unit(ended_s)
     at = (edges[1:] + edges[:-1]) / 2 / unit_s
     for axes_of, (name, panels) in zip(groups, rows.items(), strict=True):
         highest = 0.0
@@ -157,7 +157,7 @@ def _draw(
                 highest = max(highest, float(np.nanquantile([one.mean for one in estimates], top)))
             axes.set_title(f"{title(name)}\n{panel}" if panel else title(name))
         for axes in axes_of:
-            axes.set_xlim(0, horizon_s / unit_s)
+            axes.set_xlim(0, ended_s / unit_s)
             axes.set_ylim(0, 1.1 * highest if top < 1 and highest else None)
         if axes_of[0].get_ylim()[1] <= 0.06:
             axes_of[0].set_ylim(0, 0.1)

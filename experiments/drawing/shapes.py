@@ -48,10 +48,10 @@ def slowdowns(frames: Frames, width: float = style.DOUBLE) -> style.Figure:
 
     @lru_cache(maxsize=1)  # runs of a seed follow one another
     def shapes(seed: int) -> dict[str, Shape]:
-        horizon_s = frames.summary["horizon_s"].max()
+        ended_s = frames.ended_s()
         trace = trace_of(frames.study, seed)
         hosts, _ = hosts_of(frames.study, trace)
-        return shapes_of(takewhile(lambda arrival: arrival.job.submit_s <= horizon_s, trace.arrivals()), hosts)
+        return shapes_of(takewhile(lambda arrival: arrival.job.submit_s <= ended_s, trace.arrivals()), hosts)
 
     def mean_of(key: RunKey) -> dict[Hashable, float]:
         frame = frames.log(key, ["event", "scheduler", "job", "tasks", "seconds", "alone_s"])

@@ -100,7 +100,7 @@ def write_trace(
     Rows are read and events written one batch at a time; what is kept is the containers that live. Times are whole
     microseconds: slices of one thread that touch stay disjoint whatever a reader makes of fractions.
     """
-    horizon_s = frames.horizon_s(key)
+    horizon_s = frames.ended_s(key)
     names = host_names(frames.study, key.seed)
     each_host = frames.study.detail is Detail.TASKS
     notes = []

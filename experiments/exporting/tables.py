@@ -136,7 +136,7 @@ def _follow(
 ) -> None:
     """Write what the rows of one log tell one by one."""
     submissions, attempts, lives = Submissions(), Attempts(), Lives()
-    horizon_s = frames.horizon_s(key)
+    horizon_s = frames.ended_s(key)
     for rows in frames.each_row(key):
         for row in rows:
             attempt = attempts.take(row)

@@ -99,9 +99,11 @@ class Frames:
         """One run of each architecture and policy: that of the lowest seed."""
         return [keys[0] for keys in self.combinations]
 
-    def horizon_s(self, key: RunKey) -> float:
-        """Give when a run ended, in seconds."""
-        return float(self._finished[key].metrics["horizon_s"] or 0.0)
+    def ended_s(self, key: RunKey | None = None) -> float:
+        """Give when a run ended, in seconds since it began; without `key` the last of them."""
+        runs = self.runs if key is None else [key]
+        # A horizon begins where the warm-up ends.
+        return self.study.warm_up_s + max(float(self._finished[one].metrics["horizon_s"] or 0.0) for one in runs)
 
     def has_log(self) -> bool:
         """Say whether there is a log of every finished run."""
