@@ -326,6 +326,7 @@ def test_of_many_runs_some_are_left_out_and_counted():
 # -- the command -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_same_bytes_of_the_same_results_and_says_where(sent, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["towtank", "report", str(sent.folder)])
 
