@@ -76,14 +76,14 @@ def breakable(text: Any) -> Markup:
 
 
 def held_together(text: str) -> str:
-    """Let no line end between a number and its unit or interval.
+    r"""Let no line end between a number and its unit or interval.
 
     Examples
     --------
     >>> held_together("31 % ± 3 % below").split(" ")
-    ['31\\xa0%\\xa0±\\xa03\\xa0%', 'below']
+    ['31\xa0%\xa0±\xa03\xa0%', 'below']
     """
-    return re.sub(r"(?<=\d) (?=[%s]\b|%)| (?=±)|(?<=±) ", "\u00a0", text)
+    return re.sub(r"(?<=\d) (?=s\b|%)| (?=±)|(?<=±) ", "\u00a0", text)
 
 
 def _own(name: str) -> str:
