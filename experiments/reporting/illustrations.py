@@ -39,11 +39,11 @@ def illustration(name: str, title: str, caption: str, figure: style.Figure) -> I
     """Make a figure part of a page."""
     width, height = (round(PIXELS * float(inches)) for inches in figure.get_size_inches())
     with TemporaryDirectory(prefix="towtank-") as folder, mpl.rc_context({"savefig.dpi": DPI}):
-        bitmap, vectors = style.save(figure, Path(folder) / name)
-        if vectors.stat().st_size <= max(MOST_SVG_BYTES, bitmap.stat().st_size):
-            source = _data_uri("image/svg+xml", vectors)
-        else:
-            source = _data_uri("image/png", bitmap)
+        (vectors,) = style.save(figure, Path(folder) / name, ["svg"])
+        source = _data_uri("image/svg+xml", vectors)
+        if vectors.stat().st_size > MOST_SVG_BYTES:
+            (bitmap,) = style.save(figure, Path(folder) / name, ["png"])
+            source = min(source, _data_uri("image/png", bitmap), key=len)
     return Illustration(name, title, caption, source, width, height)
 
 

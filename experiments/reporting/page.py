@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def page(report: Report) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["breakable"] = breakable
+    environment.filters["held_together"] = held_together
     style, script = (_own(name) for name in ("report.css", "report.js"))
     return environment.get_template("report.html.j2").render(
         report=report, style=Markup(style), script=Markup(script), style_hash=_hash(style), script_hash=_hash(script)
@@ -71,6 +73,17 @@ def breakable(text: Any) -> Markup:
     for mark in "_./":
         marked = marked.replace(mark, f"{mark}<wbr>")
     return Markup(marked)
+
+
+def held_together(text: str) -> str:
+    r"""Let no line end between a number and its unit or interval.
+
+    Examples
+    --------
+    >>> held_together("31 % ± 3 % below").split(" ")
+    ['31\xa0%\xa0±\xa03\xa0%', 'below']
+    """
+    return re.sub(r"(?<=\d) (?=s\b|%)| (?=±)|(?<=±) ", "\u00a0", text)
 
 
 def _own(name: str) -> str:

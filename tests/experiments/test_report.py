@@ -13,15 +13,18 @@ import pytest
 
 from experiments.cli import main
 from experiments.cli.spelling import command_of
+from experiments.measures.comparing import headlines
 from experiments.reporting import page
 from experiments.reporting.content import Cell, Heading, Report, Table
-from experiments.reporting.of_study import number_told, runs
+from experiments.reporting.of_study import TOLD_APART, number_told, runs
 from experiments.reporting.replay import MOST_CELLS, MOST_RUNS, NOT_THERE, quantised, replay
 from experiments.results.directory import Results
-from experiments.results.frames import HostLoads
+from experiments.results.frames import Frames, HostLoads
 from experiments.results.result import Result
 from experiments.results.study import Detail, RunKey, Study
 from experiments.running.runner import run_study
+from experiments.running.validation import both_worlds, validate
+from traces.inventory import HostEntry, as_toml
 
 HEADER = "job,submit_s,workload,tasks,duration_s,cpus,memory_bytes"
 
@@ -204,6 +207,61 @@ def test_runs_that_are_not_finished_are_named(jobs, tmp_path):
     assert warning == "1 of 2 runs are not finished and not in here: monolithic, binpack, seed 1."
 
 
+def test_what_was_told_apart_comes_first(jobs, tmp_path):
+    out = tmp_path / "out"
+    run_study(replace(jobs, detail=Detail.SUMMARY, seeds=(1, 2)), out)
+    compared = headlines(Frames(out).summary)
+    apart = {one.sentence for one in compared if one.finding in TOLD_APART}
+
+    findings = page.gather(out, out, command_of).findings
+
+    assert apart
+    assert set(findings) == {one.sentence for one in compared}
+    assert set(findings[: len(apart)]) == apart
+
+
+@pytest.mark.parametrize(
+    ("policies", "why"), [(("spread", "binpack"), "single seed"), (("spread",), "nothing to compare it with")]
+)
+def test_where_nothing_can_be_said_the_page_says_why(policies, why, jobs, tmp_path):
+    run_study(replace(jobs, detail=Detail.SUMMARY, policies=policies), tmp_path / "out")
+
+    report = page.gather(tmp_path / "out", tmp_path, command_of)
+
+    assert report.findings == ()
+    assert why in report.findings_note
+
+
+def test_which_figures_are_missing_is_said_with_the_reason(jobs, tmp_path):
+    run_study(replace(jobs, detail=Detail.SUMMARY), tmp_path / "out")
+
+    assert "load_heatmap" in page.gather(tmp_path / "out", tmp_path, command_of).not_drawn
+
+
+# -- a validation ------------------------------------------------------------------------------------------------
+
+
+def test_a_validation_has_a_report_of_the_same_shape(tmp_path):
+    entries = [HostEntry(name, f"unix:///{name}", cpus=0.8, memory_bytes=2**29, disk="10MB:415") for name in "ab"]
+    trace = "generated:cpu-io-small:span=20s,cpu-tasks=1,cpu-rate=0.5"
+    tank, _ = both_worlds(
+        Study(trace=trace, architectures=("monolithic",), policies=("spread",)), "docker:nowhere.toml"
+    )
+    hosts, out = tmp_path / "hosts.toml", tmp_path / "out"
+    hosts.write_text(as_toml(entries))
+    # A tank in which requests wait for the CPU stands for the sea.
+    validation = validate(tank, replace(tank, hosts=str(hosts), wake_up_s=0.002), entries, out, 0.1)
+
+    report = page.gather(out, out, command_of)
+
+    assert report.findings[0] == f"Within 10% of the sea: {validation.agreement.verdict}."
+    assert [table.name for table in report.tables] == ["measures", "decisions"]
+    assert len(report.tables[0].rows) == len(validation.agreement.rows)
+    assert [run["label"] for run in report.replay["runs"]] == ["tank: monolithic, spread", "sea: monolithic, spread"]
+    assert len(report.illustrations) == 3
+    assert "validation.csv" in page.page(report)
+
+
 # -- the replay --------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +326,7 @@ def test_of_many_runs_some_are_left_out_and_counted():
 # -- the command -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_same_bytes_of_the_same_results_and_says_where(sent, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["towtank", "report", str(sent.folder)])
 
