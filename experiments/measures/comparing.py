@@ -411,8 +411,12 @@ def _by_group(table: pd.DataFrame, by: Sequence[str]) -> dict[Group, pd.DataFram
         seeds = rows["seed"].value_counts()
         if (seeds > 1).any():
             # What has a few values again and again is rather a place in a grid than a measure.
-            few = {str(name): rows[name].nunique() for name in table if name not in (*by, "seed")}
-            differ = sorted((name for name, n in few.items() if 1 < n <= len(rows) / 2), key=few.__getitem__)
+            few = {
+                str(name): table[name].nunique()
+                for name in table
+                if name not in (*by, "seed") and rows[name].nunique() > 1
+            }
+            differ = sorted((name for name, n in few.items() if n <= len(table) / 2), key=few.__getitem__)
             perhaps = f" (perhaps {', '.join(differ[:3])})" if differ else ""
             raise UserError(
                 f"{int(seeds.iloc[0])} rows are {_label(names, by)} with seed {seeds.index[0]}: --by or --where must "
