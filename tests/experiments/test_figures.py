@@ -465,7 +465,7 @@ def test_a_job_or_run_that_is_not_there_is_named_with_what_there_is(frames_of):
 
     with pytest.raises(UserError, match=f"no job '{job}x'; did you mean.*{job}"):
         jobs.life(frames, frames.runs[0], f"{job}x")
-    with pytest.raises(UserError, match="no run 'a,b,1'; there are monolithic,spread,1"):
+    with pytest.raises(UserError, match=r"--run a,b,1: .* no such finished run \(there are: monolithic,spread,1\)"):
         jobs.run_of(frames, "a,b,1")
 
 
