@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.cli.kinds import Share
+from experiments.cli.named import METRIC, ResultsFolder
 from experiments.measures.statistics import Estimate
 from policies.errors import UserError
 
@@ -24,15 +25,17 @@ EXAMPLE = """
 Examples:
   towtank compare results/first
   towtank compare results/first --baseline shared-state,random-first-fit --metric wait_mean_s --metric makespan_s
-  towtank compare results/experiments/omega_fig08.csv --by architecture --where factor=1 --metric busyness
+  towtank compare results/experiments/cpu_io_spreading.csv --by policy --where part=load --where disk=HDD \\
+      --where load=0.6 --metric slowdown_mean
 """
 
 
 @click.command(epilog=EXAMPLE)
-@click.argument("path", metavar="DIR|FILE.csv", type=click.Path(path_type=Path))
+@click.argument("path", metavar="DIR|FILE.csv", type=ResultsFolder(".csv"))
 @click.option(
     "--metric",
     "metrics",
+    type=METRIC,
     multiple=True,
     metavar="NAME",
     help="What to compare; repeatable; conflict_fraction and busyness are those of the worst group [default: waits, "

@@ -101,28 +101,39 @@ class Policy(Named):
         return named + _items(path if path.endswith("/") else f"{path}:" for path in _paths(incomplete, ".py"))
 
 
+class Experiment(Named):
+    """An experiment: a name, or a file of one's own."""
+
+    def __init__(self) -> None:
+        super().__init__(_experiments)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Give experiments and files that begin so."""
+        return super().shell_complete(ctx, param, incomplete) + _items(_paths(incomplete, ".py"))
+
+
 class ResultsFolder(click.Path):
     """A results directory.
 
     Parameters
     ----------
-    or_record : bool
-        Whether a ``run.json`` may be given instead.
+    or_file : str, optional
+        How the name of a file ends that may be given instead.
     """
 
-    def __init__(self, *, or_record: bool = False) -> None:
+    def __init__(self, or_file: str | None = None) -> None:
         super().__init__(path_type=Path)
-        self._or_record = or_record
+        self._or_file = or_file
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Give folders with results if there are some, else all that may lead to them."""
-        there = list(_paths(incomplete, ".json" if self._or_record else ()))
-        results = [path for path in there if not path.endswith("/") or (Path(path).expanduser() / "run.json").is_file()]
-        return _items(results or there)
+        there = list(_paths(incomplete, () if self._or_file is None else self._or_file))
+        results = {path for path in there if path.endswith("/") and (Path(path).expanduser() / "run.json").is_file()}
+        return _items(path for path in there if not results or path in results or not path.endswith("/"))
 
 
 class RecordedRun(StringParamType):
-    """A run of the record that was named before, as ``ARCHITECTURE,POLICY,SEED``."""
+    """A run of the results directory or record that was named before, as ``ARCHITECTURE,POLICY,SEED``."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Give the runs that begin so."""
@@ -247,6 +258,12 @@ def _metrics() -> Iterable[str]:
     return Metrics(levels_of(ALWAYS, shared=True)).result(1.0).keys()
 
 
+def _figures() -> Mapping[str, object]:
+    from experiments.drawing.catalogue import PICTURES
+
+    return {picture.stem: picture.title for picture in PICTURES}
+
+
 def _experiments() -> Mapping[str, object]:
     # To import them all takes as long as a short run.
     folder = Path(__file__).parents[1]
@@ -269,10 +286,11 @@ DISK = Named(_disks)
 DATA_SET = Named(_data_sets)
 FAULT = Named(_faults)
 METRIC = Named(_metrics)
-EXPERIMENT = Named(_experiments)
+FIGURE = Named(_figures)
 HOSTS = File("trace")
 WORLD = File("tank", "docker:")
 FILE = File()
 POLICY = Policy()
+EXPERIMENT = Experiment()
 TRACE = Trace()
 GENERATED_NAME = Trace(only_generated=True)

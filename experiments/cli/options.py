@@ -280,6 +280,7 @@ STOPPING: Group = (
     ),
     click.option(
         "--of",
+        type=named.METRIC,
         multiple=True,
         default=DEFAULT.of,
         show_default=True,

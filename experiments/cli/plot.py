@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from experiments.cli.named import ResultsFolder
+from experiments.cli.named import FIGURE, RecordedRun, ResultsFolder
 from policies.errors import UserError
+
+if TYPE_CHECKING:
+    from experiments.results.frames import Frames
+    from experiments.results.study import RunKey
 
 
 @click.command(epilog="Example: towtank plot results/first --format pdf --width single")
 @click.argument("folder", metavar="DIR", type=ResultsFolder())
 @click.option(
-    "--only", metavar="FIGURE", multiple=True, help="Draw this figure alone, by the name of its files (repeatable)."
+    "--only",
+    type=FIGURE,
+    metavar="FIGURE",
+    multiple=True,
+    help="Draw this figure alone, by the name of its files (repeatable).",
 )
 @click.option("--format", "formats", multiple=True, default=("png", "svg"), show_default=True,
               type=click.Choice(["png", "svg", "pdf"]), help="A kind of file (repeatable).")  # fmt: skip
@@ -21,7 +30,12 @@ from policies.errors import UserError
               help="As wide as one column of a paper (3.4 inches), or as two (7).")  # fmt: skip
 @click.option("--job", metavar="NAME", help="Draw the life of this job, and nothing else.")
 @click.option(
-    "--run", "asked", metavar="ARCHITECTURE,POLICY,SEED", default="", help="In which run; by default in the first."
+    "--run",
+    "asked",
+    type=RecordedRun(),
+    metavar="ARCHITECTURE,POLICY,SEED",
+    default="",
+    help="In which run; by default in the first.",
 )
 def plot(
     folder: Path, only: tuple[str, ...], formats: tuple[str, ...], width: str, job: str | None, asked: str
@@ -70,5 +84,11 @@ def _draw_job(folder: Path, job: str, asked: str, formats: tuple[str, ...], inch
     from experiments.results.frames import Frames
 
     frames = Frames(folder)
-    key = jobs.run_of(frames, asked)
+    key = frames.named(asked) if asked else _first(frames)
     return style.save(jobs.life(frames, key, job, inches), frames.results.figures / jobs.stem(job), formats)[:1]
+
+
+def _first(frames: Frames) -> RunKey:
+    if not frames.runs:
+        raise UserError(f"{frames.results.folder} holds no finished run yet")
+    return frames.runs[0]

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from experiments.cli.named import ResultsFolder
 from experiments.cli.spelling import command_of
 
 
 @click.command(epilog="Example: towtank report results/first")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=ResultsFolder())
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -19,7 +19,7 @@ MANY = 10
 
 
 @click.command(epilog="Example: towtank rerun results/first/run.json")
-@click.argument("record", metavar="RUN.JSON|DIR", type=ResultsFolder(or_record=True))
+@click.argument("record", metavar="RUN.JSON|DIR", type=ResultsFolder(".json"))
 @click.option(
     "--run",
     "one",

@@ -48,4 +48,6 @@ def _spelled(value: Any) -> str:
         return ",".join(f"{name}={_spelled(number)}" for name, number in value.items())
     if isinstance(value, list):
         return ",".join(map(_spelled, value))
-    return repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return str(value)

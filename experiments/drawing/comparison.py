@@ -129,8 +129,8 @@ def scatter(summary: pd.DataFrame, target: float, width: float = style.DOUBLE) -
             both.groupby(level=["architecture", "policy"], sort=False)
         ):
             axes.plot(
-                runs[SEA, measure], runs[TANK, measure], style.MARKERS[number % len(style.MARKERS)], ms=4,
-                color=style.COLOURS[number % len(style.COLOURS)], label=f"{architecture}, {short(policy)}",
+                runs[SEA, measure], runs[TANK, measure], ls="none", marker=style.MARKERS[number % len(style.MARKERS)],
+                ms=4, color=style.COLOURS[number % len(style.COLOURS)], label=f"{architecture}, {short(policy)}",
             )  # fmt: skip
         low, high = both.min().min(), both.max().max()
         ends = np.array([low - 0.1 * low, high + 0.1 * high])

@@ -41,8 +41,8 @@ def life(frames: Frames, key: RunKey, job: str, width: float = style.DOUBLE) -> 
     """
     rows = frames.of_job(key, job)
     if rows.empty:
-        like = difflib.get_close_matches(job, frames.names_of_jobs(key), 3)
-        hint = f"; did you mean {', '.join(like)}?" if like else ""
+        like = difflib.get_close_matches(job, frames.names_of_jobs(key), 1)
+        hint = f"; did you mean {like[0]!r}?" if like else ""
         raise UserError(f"{frames.log_file(key)}: there is no job {job!r}{hint}")
     # Of a job that ran from the beginning nobody says when it was submitted.
     came_s = float(rows["t_s"].iloc[0])
@@ -191,16 +191,3 @@ def _draw_hosts(
     axes.grid(axis="y", visible=False)
     numbers = " (numbers: containers there)" if most > 1 else ""
     axes.set(title=f"Where they ran{numbers}", xlabel=f"time since submission [{unit}]", ylabel="host")
-
-
-def run_of(frames: Frames, asked: str) -> RunKey:
-    """Give the run that is called ``ARCHITECTURE,POLICY,SEED``, or the first one if nothing is asked for.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
-    if not frames.runs:
-        raise UserError(f"{frames.results.folder} holds no finished run yet")
-    return frames.named(asked) if asked else frames.runs[0]

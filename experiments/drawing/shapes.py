@@ -39,6 +39,8 @@ def lacks(frames: Frames) -> str:
         return f"shapes are told by the trace: {error}"
     # It is another trace now, if somebody wrote to it since.
     recorded = frames.results.manifest().get("inputs", {}).get("trace", {})
+    if not isinstance(recorded, dict):
+        return "shapes are told by the trace, and an older version wrote nothing down by which it is known"
     changed = [str(file) for file in files if recorded.get(str(file)) != fingerprint(file)]
     return f"shapes are told by the trace, and {', '.join(changed)} is not what it was" if changed else ""
 

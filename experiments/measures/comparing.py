@@ -300,8 +300,8 @@ def with_interval(interval: Interval, unit: str, scale: float = 1.0) -> str:
     --------
     >>> with_interval(Interval(0.314, 0.284, 0.346), " %", 100)
     '31 % ± 3 %'
-    >>> with_interval(Interval(0.3, 0.1, 0.9), " s")
-    '0.30 s (0.10 s to 0.90 s)'
+    >>> with_interval(Interval(0.32, 0.1, 0.9), " s")
+    '0.3 s (0.1 s to 0.9 s)'
     """
     mean, low, high = (scale * number for number in interval)
     if not isfinite(low) or not isfinite(high):
@@ -309,17 +309,19 @@ def with_interval(interval: Interval, unit: str, scale: float = 1.0) -> str:
     half = (high - low) / 2
     if half <= 0:
         return f"{mean:.3g}{unit} ± 0{unit}"
+    nearer = min(mean - low, high - mean)
+    uneven = abs((mean - low) - (high - mean)) >= half / 4 and nearer > 0
     # One digit of the half-width is sure enough, and two if the first is a 1.
-    digits = -floor(log10(half)) + (half / 10 ** floor(log10(half)) < 2)
-    if not low <= 0 <= high and round(abs(mean), digits) <= round(half, digits):
+    sure = nearer if uneven else half
+    digits = -floor(log10(sure)) + (sure / 10 ** floor(log10(sure)) < 2)
+    nearest = min(abs(low), abs(high)) if uneven else round(abs(mean), digits) - round(half, digits)
+    if not low <= 0 <= high and round(nearest, digits) <= 0:
         digits += 1  # what is known to differ shall not look as if it did not
 
     def shown(number: float) -> str:
         return f"{round(number, digits) + 0.0:,.{max(digits, 0)}f}{unit}".replace("-", "−")
 
-    if abs((mean - low) - (high - mean)) < half / 4:
-        return f"{shown(mean)} ± {shown(half)}"
-    return f"{shown(mean)} ({shown(low)} to {shown(high)})"
+    return f"{shown(mean)} ({shown(low)} to {shown(high)})" if uneven else f"{shown(mean)} ± {shown(half)}"
 
 
 def _compare(
@@ -365,8 +367,8 @@ def _intervals(y: FloatArray, x: FloatArray, confidence: float, method: Method) 
     else:
         mean, half = estimate((y - x).tolist(), confidence)
         difference = Interval(mean, mean - half, mean + half) if isfinite(half) else Interval(mean, nan, nan)
-    # Of a mean that may as well be 0 or less nothing is a share.
-    of_means = ratio(y.tolist(), x.tolist(), confidence) if x.mean() > 0 else none
+    # Of a mean that is not above 0 nothing is a share; and nothing at all is 100 % less of anything, without interval.
+    of_means = ratio(y.tolist(), x.tolist(), confidence) if x.mean() > 0 and y.any() else none
     if method is Method.BOOTSTRAP and isfinite(of_means.low):
         of_means = bootstrap(_ratio_of_means, y.tolist(), x.tolist(), confidence=confidence)
     return difference, Interval(*(end - 1 for end in of_means))

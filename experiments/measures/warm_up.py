@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -147,7 +148,7 @@ def advice(frames: Frames) -> str:
         if at_s is not None:
             longest[what] = max(longest.get(what, 0.0), at_s)
     told = [
-        f"{what} settle after about {at_s:.2g} s"
+        f"{what} settle after about {_about(at_s)} s"
         for what, at_s in longest.items()
         if at_s > left_out_s and at_s > SMALL * until_s
     ]
@@ -155,10 +156,16 @@ def advice(frames: Frames) -> str:
     said = []
     if told:
         most_s = max(longest.values())
-        said.append(f"{' and '.join(told)} of {until_s:g} s (MSER-5): --warm-up {most_s:.2g}s leaves that out")
+        said.append(f"{' and '.join(told)} of {until_s:g} s (MSER-5): --warm-up {_about(most_s)}s leaves that out")
     if unsettled:
         said.append(f"whether {' and '.join(unsettled)} settle within {until_s:g} s cannot be told (MSER-5)")
     return f"Warm-up: {'; '.join(said)}." if said else ""
+
+
+def _about(time_s: float) -> str:
+    """Give two digits, the rest being chance, and the next larger: what is left out shall be over."""
+    step = 10.0 ** (floor(log10(time_s)) - 1)
+    return f"{ceil(time_s / step) * step:g}"
 
 
 def _settles_s(frames: Frames, key: RunKey) -> list[tuple[str, float | None]]:

@@ -106,7 +106,11 @@ def attempt(run: Run, progress: Progress) -> Result | Failed:
         # A disk that is full, a file that may not be read.
         return Failed(str(error), UserError(str(error)), traceback.format_exc())
     except (Exception, SystemExit) as error:
-        return Failed(one_line(error), trace=traceback.format_exc())
+        first: BaseException = error
+        while first.__cause__ is not None:  # SimPy raises what came up in a process once more
+            first = first.__cause__
+        where = traceback.extract_tb(first.__traceback__)[-1]
+        return Failed(f"{one_line(error)} ({Path(where.filename).name}:{where.lineno})", trace=traceback.format_exc())
 
 
 def one_line(error: BaseException) -> str:

@@ -75,6 +75,15 @@ def test_where_the_baseline_is_nothing_the_difference_is_told_with_its_unit():
     assert one.sentence.startswith("binpack (shared-state) is 1.01 s ± 0.09 s above")
 
 
+@pytest.mark.parametrize("method", Method)
+def test_nothing_is_not_100_percent_less_but_less_by_so_much(method):
+    one = only(runs("spread", [1.0, 1.1, 0.9, 1.0, 1.05]), runs("binpack", [0.0] * 5), method=method)
+
+    assert one.finding is Finding.BELOW
+    assert " s " in one.shown
+    assert "%" not in one.sentence
+
+
 def test_many_times_as_much_is_told_as_times():
     one = only(runs("spread", LUCK), runs("binpack", 180 * LUCK * (1 + 0.02 * noise(3))))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.shell_completion import BashComplete
 
-from experiments.cli import named, towtank
+from experiments.cli import towtank
 from experiments.running.experiment import names
 from policies.placement import BUILT_IN
 from policies.scheduling import ARCHITECTURES, DISCIPLINES, SIZINGS
@@ -99,6 +99,8 @@ def test_results_directories_are_preferred_to_folders(folder):
     assert completed("plot ") == ["data/", "results/"]
     assert completed("plot results/") == ["results/first/"]
     assert completed("rerun results/first/r") == ["results/first/run.json"]
+    assert completed("report results/") == completed("export results/") == ["results/first/"]
+    assert completed("compare ") == ["data/", "jobs.csv", "results/"]
 
 
 def test_the_runs_of_a_record_are_completed(folder):
@@ -107,20 +109,24 @@ def test_the_runs_of_a_record_are_completed(folder):
 
     assert completed("rerun results/first --run ") == ["monolithic,spread,1", "shared-state,spread,1"]
     assert completed("rerun results/first --run s") == ["shared-state,spread,1"]
+    assert completed("export results/first --run s") == ["shared-state,spread,1"]
     assert completed("rerun results/other --run ") == []
 
 
-def test_the_experiments_are_those_that_can_be_run():
+def test_the_experiments_are_those_that_can_be_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     everything = completed("experiment run ")
 
     assert set(names()) <= set(everything)
     assert set(everything) - set(names()) == {"omega"}
 
 
-def test_metrics_that_may_be_asked_for_have_names():
-    found = [item.value for item in named.METRIC.shell_complete(None, None, "slowdown_m")]
+def test_an_experiment_may_be_a_file(folder):
+    assert completed("experiment run mi") == ["mine.py"]
 
-    assert found == ["slowdown_mean"]
+
+def test_metrics_that_may_be_asked_for_have_names():
+    assert completed("run --precision 2% --of slowdown_m") == ["slowdown_mean"]
 
 
 def test_what_cannot_be_read_completes_to_nothing(folder):

@@ -8,10 +8,12 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from experiments.results.result import COST
+from experiments.running import executors
 from tests.experiments.sweeps import CHECK, MINE, ROOT, command, environment, towtank
 
 ASKED = ["run", "--until", "15min", "--policy", "spread", "--policy", "random-first-fit", "--seeds", "1,2,3",
@@ -146,3 +148,17 @@ def test_runs_are_made_here_or_there(tmp_path):
 
     assert ended.returncode == 2
     assert "give one of them" in ended.stderr
+
+
+def test_a_worker_says_what_it_does_not_see_and_in_what_its_libraries_differ(tmp_path):
+    (tmp_path / "seen").mkdir()
+    (tmp_path / "seen" / "run.json").touch()
+    here = str(tmp_path)
+
+    assert executors._unlike(here, Path("seen"), executors.code()) is None
+    assert executors._unlike(here, None, executors.code()) is None
+    assert executors._unlike(here, Path("unseen"), executors.code()).endswith("does not see unseen")
+    assert executors._unlike(f"{here}/no", None, executors.code()).endswith(f"does not see the folder {here}/no")
+    older = executors._unlike(here, None, executors.code() | {"numpy": "1.0"})
+    assert "runs other code: numpy" in older
+    assert older.endswith("there, 1.0 here")

@@ -26,6 +26,14 @@ class Deadly:
 
 def grumpy(view, task):
     raise ValueError("not today")
+
+
+class Leaving:
+    def __init__(self, rng):
+        self.rng = rng
+
+    def choose(self, view, task, k):
+        raise SystemExit("gone")
 """
 
 
@@ -116,6 +124,19 @@ def test_a_policy_that_fails_loses_its_own_runs_alone(tmp_path):
     assert len(told) == 4
     assert all("policy mine.py:grumpy failed at" in line for line in told)
     assert "Traceback" not in ended.stderr
+
+
+def test_where_nobody_expected_it_is_told_also_where_nothing_is_kept(tmp_path):
+    (tmp_path / "mine.py").write_text(DEADLY)
+    asked = ["run", "--until", "1min", "--policy", "mine.py:Leaving", "--architecture", "monolithic", "--json"]
+    ended = towtank(*asked, cwd=tmp_path)
+
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    told, goes_on = ended.stderr.splitlines()
+    line = 1 + DEADLY.splitlines().index('        raise SystemExit("gone")')
+    assert f"SystemExit: gone (mine.py:{line}); again: towtank run" in told
+    assert goes_on == "towtank: a run failed; with --out DIR the others would be kept"
 
 
 @pytest.mark.slow

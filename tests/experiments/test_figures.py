@@ -6,6 +6,7 @@ from math import isfinite
 
 import numpy as np
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
@@ -459,14 +460,12 @@ def test_a_job_that_no_host_could_hold_is_drawn_too(tmp_path):
     assert_can_be_read(figure)
 
 
-def test_a_job_or_run_that_is_not_there_is_named_with_what_there_is(frames_of):
+def test_a_job_that_is_not_there_is_named_with_one_that_is(frames_of):
     frames = frames_of("one")
     job = frames.names_of_jobs(frames.runs[0])[0]
 
-    with pytest.raises(UserError, match=f"no job '{job}x'; did you mean.*{job}"):
+    with pytest.raises(UserError, match=f"no job '{job}x'; did you mean '{job}'"):
         jobs.life(frames, frames.runs[0], f"{job}x")
-    with pytest.raises(UserError, match=r"--run a,b,1: .* no such finished run \(there are: monolithic,spread,1\)"):
-        jobs.run_of(frames, "a,b,1")
 
 
 def test_figures_of_jobs_with_alike_names_are_different_files():
@@ -532,6 +531,17 @@ def test_plot_draws_the_life_of_a_job_in_the_run_that_is_asked_for(frames_of):
     assert ended.stdout.splitlines() == [str(frames.results.figures / f"{jobs.stem(job)}.png")]
 
 
+def test_a_shell_completes_figures_and_runs(frames_of):
+    folder = str(frames_of("several").results.folder)
+    command = ShellComplete(plot, {}, "plot", "_PLOT_COMPLETE")
+
+    figures = [item.value for item in command.get_completions([folder, "--only"], "wait")]
+    found = [item.value for item in command.get_completions([folder, "--job", "a", "--run"], "shared-state,b")]
+
+    assert figures == ["wait_and_busyness", "wait_distribution"]
+    assert found == ["shared-state,binpack,1", "shared-state,binpack,2"]
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
@@ -539,6 +549,7 @@ def test_plot_draws_the_life_of_a_job_in_the_run_that_is_asked_for(frames_of):
         (["--only", "use"], "nothing to draw: use (use is not measured: --contention on)"),
         (["--run", "a,b,1"], "give --job"),
         (["--only", "use", "--job", "a"], "give one of them"),
+        (["--job", "a", "--run", "monolithic,spread,2"], "no finished run 'monolithic,spread,2'; did you mean"),
         (["--job", "nobody"], "there is no job 'nobody'"),
         (["--format", "gif"], "'gif' is not one of"),
     ],

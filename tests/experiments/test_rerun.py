@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from experiments.cli import towtank
+from experiments.drawing.catalogue import pictures
 from experiments.results.digests import digest_of_metrics, key_of, spelled
 from experiments.results.directory import Results
 from experiments.results.frames import Frames
@@ -154,6 +155,18 @@ def test_a_generated_workload_comes_again_without_its_directory(tmp_path, monkey
     code, said = rerun("sent.json", "--run", "shared-state,power-of-d:d=3,score=binpack,1")
 
     assert (code, said.splitlines()[-1]) == (0, "reproduced: 1 run, 0 files, byte for byte")
+
+
+def test_seeds_that_were_added_come_again_without_being_asked_for(tmp_path, monkeypatch, rerun):
+    monkeypatch.chdir(tmp_path)
+    asked = ["--until", "1min", "--policy", "spread", "--architecture", "monolithic", "--detail", "summary"]
+    towtank(["run", *asked, "--precision", "99%", "--processes", "1", "--out", "out"], standalone_mode=False)
+    runs = len(Results(Path("out")).finished())
+
+    code, said = rerun("out")
+
+    assert runs > 1
+    assert (code, said.splitlines()[-1]) == (0, f"reproduced: {runs} runs, 0 files, byte for byte")
 
 
 # -- what is another ----------------------------------------------------------------------------------------------
@@ -402,6 +415,7 @@ def test_a_record_without_digests_is_read_as_ever(there):
 
     assert len(frames.summary) == 8
     assert len(frames.log(frames.runs[0]))
+    assert pictures(frames)
     with pytest.raises(UserError, match="out was begun by an older version of Towtank"):
         towtank(["run", *ASKED, "--out", "out"], standalone_mode=False)
 

@@ -18,6 +18,7 @@ STUDIES = st.builds(
     trace=st.sampled_from(["generated:default", "swf:a file with 'quotes'.swf", "jobs.csv"]),
     speed=TIMES,
     until_s=st.none() | TIMES,
+    warm_up_s=st.just(0.0) | TIMES,
     hosts=st.none() | st.sampled_from(["3", "trace", "hosts.toml"]),
     host_memory_bytes=st.integers(1, 2**50),
     architectures=st.lists(st.sampled_from(["monolithic", "two-level:offer_batch=1s"]), min_size=1, unique=True).map(

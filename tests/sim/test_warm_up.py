@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.measures.metrics import Metrics
-from policies.log import Event
+from experiments.measures.warm_up import WarmUp
+from policies.log import Event, Log
 from policies.scheduling import ARCHITECTURES
 from sim.contention import levels_of
 from traces.hosts import HostEvent
@@ -115,3 +116,57 @@ def test_a_run_that_is_over_within_its_warm_up_has_no_metrics(cell, levels):
 
     with pytest.raises(ValueError, match="within its warm-up"):
         folded(run, levels, run.horizon_s + 1.0)
+
+
+def happened(t_s, event, job="", **more):
+    """One row, of which only what is said matters."""
+    rows = []
+    log = Log([rows.extend])
+    log.say(t_s, event, job, levels=(), **more)
+    log.flush()
+    return rows
+
+
+def counted(*rows):
+    return WarmUp(10.0).counted([row for each in rows for row in each])
+
+
+def test_an_attempt_that_goes_on_when_the_warm_up_ends_counts_with_its_rest():
+    (row,) = counted(happened(8.0, Event.ATTEMPTED, "a", attempt=1, seconds=5.0))
+
+    assert (row.t_s, row.seconds, row.attempt) == (10.0, 3.0, 0)
+
+
+def test_workflows_and_jobs_that_wait_are_left_out_if_they_came_before():
+    early = [happened(1.0, event, "old") for event in (Event.HELD, Event.WORKFLOW_CAME)]
+    late = [happened(11.0, event, "new") for event in (Event.HELD, Event.WORKFLOW_CAME)]
+    ends = [happened(20.0, event, name) for name in ("old", "new") for event in (Event.RELEASED, Event.WORKFLOW_ENDED)]
+
+    kept = counted(*early, *late, *ends)
+
+    assert [(row.job, row.event) for row in kept] == [
+        ("new", event) for event in (Event.HELD, Event.WORKFLOW_CAME, Event.RELEASED, Event.WORKFLOW_ENDED)
+    ]
+
+
+def test_a_job_that_waited_counts_by_when_it_was_submitted():
+    kept = counted(
+        happened(1.0, Event.HELD, "a"), happened(12.0, Event.RELEASED, "a"), happened(12.0, Event.SUBMITTED, "a")
+    )
+
+    assert [row.event for row in kept] == [Event.SUBMITTED]
+
+
+def test_an_early_job_that_is_submitted_again_stays_left_out():
+    kept = counted(
+        happened(1.0, Event.SUBMITTED, "a"), happened(12.0, Event.SUBMITTED, "a", again=True),
+        happened(13.0, Event.STARTED, "a"), happened(14.0, Event.FINISHED, "a"),
+    )  # fmt: skip
+
+    assert kept == []
+
+
+def test_what_happens_to_hosts_after_the_warm_up_counts():
+    kept = counted(happened(1.0, Event.SAMPLED), happened(11.0, Event.SAMPLED), happened(12.0, Event.HOST_LOST, host=0))
+
+    assert [row.t_s for row in kept] == [11.0, 12.0]
