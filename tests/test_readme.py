@@ -18,12 +18,13 @@ from real.testbed.commands import require
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-#: Blocks that need Docker say so.
+#: What blocks that are not for every test run say of themselves, and its marks: those that need Docker are slow, too.
+MARKS = {"": (), " slow": [pytest.mark.slow], " docker": [pytest.mark.docker, pytest.mark.slow]}
 BLOCKS = [
-    pytest.param(block, marks=[pytest.mark.docker, pytest.mark.slow] if needs else (), id=block.partition("\n")[0][:40])
+    pytest.param(block, marks=MARKS[says], id=block.partition("\n")[0][:40])
     for page in PAGES
-    for needs, block in re.findall(
-        r"^```sh( docker)?\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    for says, block in re.findall(
+        r"^```sh( docker| slow|)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
 ]
 
@@ -31,6 +32,13 @@ BLOCKS = [
 #: A fenced block of Python; what the first line says, and what stands in it.
 CELL = re.compile(r"^```python\n(%%writefile (\S+)\n)?(.*?)^```", re.MULTILINE | re.DOTALL)
 NOTEBOOKS = [page for page in PAGES if CELL.search(page.read_text(encoding="utf-8"))]
+
+
+def test_no_block_is_left_out_for_what_it_says_of_itself():
+    fences = re.findall(r"^```sh(.*)$", "\n".join(page.read_text(encoding="utf-8") for page in PAGES), re.MULTILINE)
+
+    assert len(fences) == len(BLOCKS)
+    assert set(fences) <= set(MARKS)
 
 
 @pytest.fixture(scope="module")

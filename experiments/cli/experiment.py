@@ -31,8 +31,10 @@ def list_() -> None:
     """List the experiments, with the question that each answers."""
     from experiments.running.experiment import find, name_of, names, question
 
-    for one in find(names()):
-        click.echo(f"{name_of(one):18}{question(one)}")
+    found = find(names())
+    width = max(len(name_of(one)) for one in found)
+    for one in found:
+        click.echo(f"{name_of(one):{width}}  {question(one)}")
 
 
 EXAMPLES = """

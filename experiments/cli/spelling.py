@@ -47,7 +47,7 @@ def spelled(value: Any) -> str:
     Examples
     --------
     >>> spelled(600.0), spelled({"batch": 4, "service": 1}), spelled((1, 2, 3)), spelled(True)
-    ('600.0', 'batch=4,service=1', '1,2,3', 'on')
+    ('600', 'batch=4,service=1', '1,2,3', 'on')
     """
     if isinstance(value, bool):
         return "on" if value else "off"

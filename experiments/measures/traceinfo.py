@@ -107,7 +107,7 @@ def describe(trace: Trace, hosts: Hosts | None) -> Iterator[str]:
             if capacity and lasts_s:
                 line += f" = {100 * work[axis] / lasts_s / capacity:.3g} % of the hosts'"
             if capacity and span_s:
-                line += f"; offered load {100 * work[axis] / span_s / capacity:.3g} %"
+                line += f"; offered load while jobs come {100 * work[axis] / span_s / capacity:.3g} %"
             if capacity and held[axis]:
                 line += f"; allocated at the beginning {100 * held[axis] / capacity:.3g} %"
         yield line

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,9 +87,9 @@ class Results:
             for part in ("study", "inputs"):
                 # What was begun and never finished is nobody's loss.
                 if before.get(part) != manifest[part] and finished:
-                    name = _first_difference(before.get(part), manifest[part])
+                    difference = _FIRST[part](before.get(part), manifest[part])
                     raise UserError(
-                        f"{self.folder} holds the results of another configuration ({part}: {name}); "
+                        f"{self.folder} holds the results of another configuration ({part}: {difference}); "
                         "choose another --out or remove it"
                     )
         elif self.folder.exists() and any(path != self._begun for path in self.folder.iterdir()):
@@ -244,6 +244,18 @@ def _first_difference(before: object, now: object) -> str:
                 both = isinstance(was, dict) and isinstance(this, dict)
                 return f"{name} {_first_difference(was, this)}" if both else f"{name} was {was!r}, is {this!r}"
     return f"was {before!r}, is {now!r}"
+
+
+def _first_other_file(before: dict[str, dict[str, str]], now: dict[str, dict[str, str]]) -> str:
+    for what, files in now.items():
+        for file, this in files.items():
+            if before.get(what, {}).get(file, this) != this:
+                return f"{file} has changed since"
+    return _first_difference(before, now)
+
+
+#: How the first difference of a part of ``run.json`` is told.
+_FIRST: dict[str, Callable[[Any, Any], str]] = {"study": _first_difference, "inputs": _first_other_file}
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -549,7 +549,10 @@ def test_a_shell_completes_figures_and_runs(frames_of):
         (["--only", "use"], "nothing to draw: use (use is not measured: --contention on)"),
         (["--run", "a,b,1"], "give --job"),
         (["--only", "use", "--job", "a"], "give one of them"),
-        (["--job", "a", "--run", "monolithic,spread,2"], "no finished run 'monolithic,spread,2'; did you mean"),
+        (
+            ["--job", "a", "--run", "monolithic,spread,2"],
+            "has no such finished run (there are: monolithic,spread,1); did you mean",
+        ),
         (["--job", "nobody"], "there is no job 'nobody'"),
         (["--format", "gif"], "'gif' is not one of"),
     ],

@@ -23,7 +23,7 @@ COMMANDS = dict(commands(towtank))
 
 def examples(command):
     """The command lines among what stands below a command's options."""
-    epilog = (command.epilog or "").replace("\b", "")
+    epilog = (command.epilog or "").replace("\b", "").replace("\\\n", "")
     lines = re.findall(r"\btowtank [^\n;()`]+", epilog)
     # What a shell does with what is printed is not for us.
     return [re.split(r" [<>|] ", line)[0].strip() for line in lines]

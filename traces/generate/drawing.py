@@ -113,7 +113,7 @@ class Generated(Trace):
 
     def assumptions(self) -> list[str]:
         """Say that nobody measured this workload, and where its numbers are from."""
-        drawn = f"{self.format}:{self.path}: drawn from assumed laws with seed {self.seed}, not recorded"
+        drawn = f"{self.format}:{self.path}: drawn from assumed laws, not recorded"
         return [drawn, *self.spec.notes]
 
     def files(self) -> list[Path]:
