@@ -10,7 +10,7 @@ import click
 from experiments.cli import named
 from experiments.cli.kinds import Cores, PerClass, Seeds, Share, Size, Time
 from experiments.measures.stopping import FIRST
-from experiments.results.study import Study
+from experiments.results.study import Detail, Study
 
 if TYPE_CHECKING:
     from experiments.running.executors import Executors
@@ -343,6 +343,48 @@ SEA: Group = (
         "--dry-run", is_flag=True, help="Say what would be done with the Docker hosts as they are; do nothing."
     ),
 )
+
+
+#: Whether any of SHARING matters.
+CONTENTION = click.option(
+    "--contention",
+    type=click.Choice(["on", "off"]),
+    default="off",
+    show_default=True,
+    help="Whether containers of one host share it, and slow each other down; the options below say how.",
+)
+
+#: In which water.
+ON = click.option(
+    "--on",
+    type=named.WORLD,
+    default=DEFAULT.on,
+    show_default=True,
+    metavar="tank|docker:INVENTORY",
+    help="Where to run: in the tank, or on the Docker hosts of an inventory FILE.toml, of addresses "
+    "(unix://, tcp://, ssh://) or of contexts (context:NAME), separated by commas. The options below are for these.",
+)
+
+#: What is written of a run.
+DETAIL = click.option(
+    "--detail",
+    type=click.Choice([d.value for d in Detail]),
+    default=DEFAULT.detail.value,
+    show_default=True,
+    help="How much of the log is written.",
+)
+
+EXPLAIN = click.option(
+    "--explain",
+    multiple=True,
+    metavar="JOB",
+    help="Tell host by host why the containers of this job went where they went; repeatable.",
+)
+
+#: Everything that says what a study is and where its runs are made.
+STUDY: Group = (
+    *WORKLOAD, WARM_UP, *HOSTS, *SCHEDULERS, CONTENTION, *SHARING, *SEEDS, DASK, *STOPPING, ON, *SEA, DETAIL, EXPLAIN,
+)  # fmt: skip
 
 
 def grouped(*groups: Group) -> Callable[[Any], Any]:

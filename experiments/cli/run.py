@@ -12,21 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from experiments.cli import named
-from experiments.cli.options import (
-    DASK,
-    DEFAULT,
-    HOSTS,
-    SCHEDULERS,
-    SEA,
-    SEEDS,
-    SHARING,
-    STOPPING,
-    WARM_UP,
-    WORKLOAD,
-    executors_of,
-    grouped,
-)
+from experiments.cli.options import DEFAULT, STUDY, executors_of, grouped
 from experiments.cli.spelling import command_of
 from experiments.results.study import Detail, Study
 from policies.errors import UserError
@@ -54,45 +40,12 @@ Examples:
 
 
 @click.command(epilog=EXAMPLE)
-@grouped(WORKLOAD)
-@WARM_UP
-@grouped(HOSTS, SCHEDULERS)
-@click.option(
-    "--contention",
-    type=click.Choice(["on", "off"]),
-    default="off",
-    show_default=True,
-    help="Whether containers of one host share it, and slow each other down; the options below say how.",
-)
-@grouped(SHARING, SEEDS, (DASK,), STOPPING)
-@click.option(
-    "--on",
-    type=named.WORLD,
-    default=DEFAULT.on,
-    show_default=True,
-    metavar="tank|docker:INVENTORY",
-    help="Where to run: in the tank, or on the Docker hosts of an inventory FILE.toml, of addresses "
-    "(unix://, tcp://, ssh://) or of contexts (context:NAME), separated by commas. The options below are for these.",
-)
-@grouped(SEA)
-@click.option(
-    "--detail",
-    type=click.Choice([d.value for d in Detail]),
-    default=DEFAULT.detail.value,
-    show_default=True,
-    help="How much of the log is written.",
-)
+@grouped(STUDY)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Results directory: log, metrics, figures. Taken up again if it holds this configuration.",
-)
-@click.option(
-    "--explain",
-    multiple=True,
-    metavar="JOB",
-    help="Tell host by host why the containers of this job went where they went; repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON and nothing else.")
 @click.option("--figures/--no-figures", default=True, help="Whether figures are drawn into the results directory.")

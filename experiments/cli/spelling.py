@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
+from experiments.cli.options import STUDY, grouped
 from experiments.results.study import RunKey, Study
+
+
+@click.command()
+@grouped(STUDY)
+def _said(**options: object) -> None:
+    """Have the options that say what a study is."""
 
 
 def command_of(study: Study, key: RunKey | None = None) -> str:
@@ -26,13 +33,13 @@ def command_of(study: Study, key: RunKey | None = None) -> str:
     str
         To be pasted into a shell; without ``--out``.
     """
-    from experiments.cli.run import run
-
     plain, default = study.as_json(), Study().as_json()
     if key is not None:
         plain |= {"architectures": [key.architecture], "policies": [key.policy], "seeds": [key.seed]}
+        # A run that was added for the sake of precision is asked for by its seed.
+        plain |= {name: default[name] for name in ("precision", "of", "max_seeds")}
     words = ["towtank", "run"]
-    for option in run.params:
+    for option in _said.params:
         name = option.name or ""
         # The options' defaults are those of a study.
         if name in plain and plain[name] != default[name]:

@@ -30,6 +30,8 @@ STUDIES = st.builds(
     quotas=st.none() | st.dictionaries(st.sampled_from(["ann", "*", "h=sh=="]), TIMES, min_size=1),
     contention=st.booleans(),
     wake_up_s=st.none() | TIMES,
+    precision=st.none() | st.floats(0.001, 0.9),
+    max_seeds=st.integers(10, 99),
     detail=st.sampled_from(Detail),
     seeds=st.lists(st.integers(0, 99), min_size=1, unique=True).map(tuple),
     explain=st.lists(st.sampled_from(["job 1", "-x"]), unique=True).map(tuple),
@@ -54,7 +56,10 @@ def test_the_command_of_a_study_asks_for_that_study(study):
 def test_the_command_of_a_run_asks_for_that_run_alone(study):
     key = list(study.runs())[-1]
 
-    assert list(study_of(command_of(study, key)).runs()) == [key]
+    again = study_of(command_of(study, key))
+
+    assert list(again.runs()) == [key]
+    assert again.precision is None
 
 
 def test_what_is_as_by_default_is_left_out():
