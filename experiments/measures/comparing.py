@@ -46,6 +46,9 @@ TIMES = 3.0
 #: With fewer seeds an interval is there, and so wide that it rarely helps.
 ENOUGH_SEEDS = 5
 
+#: What is no further apart than this, relatively, differs by rounding: slowdowns are quotients of differences of times.
+ROUNDING = 1e-9
+
 Group = tuple[str, ...]
 
 
@@ -307,7 +310,7 @@ def with_interval(interval: Interval, unit: str, scale: float = 1.0) -> str:
     if not isfinite(low) or not isfinite(high):
         return "no interval"
     half = (high - low) / 2
-    if half <= 0:
+    if half <= ROUNDING * abs(mean):
         return f"{mean:.3g}{unit} ± 0{unit}"
     nearer = min(mean - low, high - mean)
     uneven = abs((mean - low) - (high - mean)) >= half / 4 and nearer > 0
@@ -336,6 +339,7 @@ def _compare(
     both = pd.concat([ours, theirs], axis=1, join="inner", keys=["ours", "theirs"])
     known = both.dropna()
     y, x = known["ours"].to_numpy(dtype=float), known["theirs"].to_numpy(dtype=float)
+    y = np.where(np.isclose(y, x, rtol=ROUNDING, atol=0), x, y)
     apart = y - x
     difference, relative = _intervals(y, x, confidence, method)
     return Comparison(
@@ -386,7 +390,7 @@ def _finding(y: FloatArray, x: FloatArray, difference: Interval, relative: Inter
         return Finding.SAME
     if y.size == 1:
         return Finding.SINGLE
-    if np.ptp(y) == 0 and np.ptp(x) == 0:
+    if all(np.ptp(values) <= ROUNDING * abs(values).max() for values in (y, x)):
         return Finding.UNVARYING
     told = relative if isfinite(relative.low) else difference
     if told.low > 0:

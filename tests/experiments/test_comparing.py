@@ -69,6 +69,12 @@ def test_what_is_equal_in_every_seed_is_the_same():
     assert only(runs("spread", LUCK), runs("binpack", LUCK)).finding is Finding.SAME
 
 
+def test_what_differs_by_rounding_alone_is_the_same():
+    alike = 1 + 2e-16 * np.arange(20)
+
+    assert only(runs("spread", np.ones(20)), runs("binpack", alike)).finding is Finding.SAME
+
+
 def test_where_the_baseline_is_nothing_the_difference_is_told_with_its_unit():
     one = only(runs("spread", [0.0] * 5), runs("binpack", [1.0, 1.1, 0.9, 1.0, 1.05]))
 
