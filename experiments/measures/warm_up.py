@@ -143,20 +143,17 @@ def advice(frames: Frames) -> str:
         return ""
     until_s, left_out_s = frames.study.until_s, frames.study.warm_up_s
     settled = [(what, at_s) for key in frames.firsts for what, at_s in _settles_s(frames, key)]
+    # Where one run cannot tell, what others tell of it is no advice for all.
+    unsettled = list(dict.fromkeys(what for what, at_s in settled if at_s is None))
     longest: dict[str, float] = {}
     for what, at_s in settled:
-        if at_s is not None:
+        if at_s is not None and what not in unsettled:
             longest[what] = max(longest.get(what, 0.0), at_s)
-    told = [
-        f"{what} settle after about {_about(at_s)} s"
-        for what, at_s in longest.items()
-        if at_s > left_out_s and at_s > SMALL * until_s
-    ]
-    unsettled = dict.fromkeys(what for what, at_s in settled if at_s is None)
+    late = {what: at_s for what, at_s in longest.items() if at_s > max(left_out_s, SMALL * until_s)}
     said = []
-    if told:
-        most_s = max(longest.values())
-        said.append(f"{' and '.join(told)} of {until_s:g} s (MSER-5): --warm-up {_about(most_s)}s leaves that out")
+    if late:
+        told = " and ".join(f"{what} settle after about {_about(at_s)} s" for what, at_s in late.items())
+        said.append(f"{told} of {until_s:g} s (MSER-5): --warm-up {_about(max(late.values()))}s leaves that out")
     if unsettled:
         said.append(f"whether {' and '.join(unsettled)} settle within {until_s:g} s cannot be told (MSER-5)")
     return f"Warm-up: {'; '.join(said)}." if said else ""
