@@ -272,6 +272,32 @@ class Runs:
         wide = pd.DataFrame(loads[name]).assign(t_s=t_s)
         return wide.melt("t_s", var_name="host", value_name="load").astype({"host": int})
 
+    def compare(self, *metrics: str, baseline: str | None = None) -> pd.DataFrame:
+        """Say how runs differ, seed by seed, as ``towtank compare`` does.
+
+        Parameters
+        ----------
+        *metrics : str
+            What to compare; by default what matters and differs.
+        baseline : str, optional
+            What the others are compared with: a policy, an architecture, or ``"ARCHITECTURE,POLICY"``; by default the
+            first of the study.
+
+        Returns
+        -------
+        DataFrame
+            One row for each comparison, with the columns of `experiments.measures.comparing.Comparison.record`; the
+            ``sentence`` says it in words.
+
+        Raises
+        ------
+        UserError
+            If there is no such metric or baseline.
+        """
+        from experiments.measures.comparing import headlines
+
+        return pd.DataFrame([one.record() for one in headlines(self._frames.summary, metrics, baseline)])
+
     @property
     def figures(self) -> list[str]:
         """The names of the figures that can be drawn of these runs."""

@@ -247,3 +247,12 @@ def test_a_notebook_shows_the_table_with_intervals(runs):
 def test_a_folder_that_holds_no_results_is_told(tmp_path):
     with pytest.raises(UserError, match="no results directory"):
         open_results(tmp_path)
+
+
+def test_runs_are_compared_as_on_the_command_line(runs):
+    from experiments.measures.comparing import headlines
+
+    table = runs.compare("slowdown_mean", baseline="binpack")
+
+    assert table["sentence"].tolist() == [one.sentence for one in headlines(runs.summary, ["slowdown_mean"], "binpack")]
+    assert table["group"].tolist() == ["spread (monolithic)"]
