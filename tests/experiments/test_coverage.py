@@ -39,7 +39,7 @@ def study(tmp_path, seeds, **more):
 def test_95_in_100_intervals_of_studies_of_a_queue_contain_its_true_mean(tmp_path):
     # Kleinrock, "Queueing systems" 2, section 4.4: E[T | x] / x = 1 / (1 - rho), whatever the service x.
     truth = 1 / (1 - LOAD)
-    results = run_study(study(tmp_path, STUDIES * SEEDS), processes=cores())
+    results = run_study(study(tmp_path, STUDIES * SEEDS), executors=cores())
     table = pd.DataFrame([{**result.key._asdict(), **result.metrics} for result in results])
     of_seed = measured(table, "slowdown_mean")
 
