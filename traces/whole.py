@@ -10,6 +10,11 @@ from pathlib import Path
 from policies.errors import UserError
 
 
+def unfinished(path: Path) -> Path:
+    """Give the name that a file has until it is whole."""
+    return path.with_name(f"{path.name}.part")
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Give the path to write a file under; it gets its own name once it was written without an error.
@@ -19,7 +24,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     UserError
         Naming the file, if it cannot be written.
     """
-    part = path.with_name(f"{path.name}.part")
+    part = unfinished(path)
     try:
         yield part
         os.replace(part, path)

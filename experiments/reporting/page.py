@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +14,7 @@ from markupsafe import Markup, escape
 
 from experiments.reporting.content import Report
 from experiments.reporting.of_study import Spell, of_study
+from traces.whole import written_whole
 
 
 def gather(folder: Path, here: Path, spell: Spell) -> Report:
@@ -38,9 +38,8 @@ def write(report: Report, path: Path) -> None:
         Where.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(page(report), encoding="utf-8")
-    os.replace(part, path)
+    with written_whole(path) as part:
+        part.write_text(page(report), encoding="utf-8")
 
 
 def page(report: Report) -> str:

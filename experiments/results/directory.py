@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,12 +21,10 @@ from experiments.results.provenance import fingerprint, provenance
 from experiments.results.result import COST, Result
 from experiments.results.study import RunKey, Study
 from policies.errors import UserError
+from traces.whole import unfinished, written_whole
 
 #: In ``run.json`` beside the digests of a run: what made it, if that is not what began the directory.
 MADE_BY = "made_by"
-
-#: What the name of a file ends with that is not whole.
-PART = ".part"
 
 
 class Results:
@@ -49,7 +46,7 @@ class Results:
         self._explained = folder / "explain.json"
         self._lock = Lock(folder)
         # All that is there of a directory whose maker was killed before it was one.
-        self._begun = self._manifest.with_suffix(PART)
+        self._begun = unfinished(self._manifest)
         self._made_by: dict[str, Any] = {}
         self._kept: set[RunKey] = set()
 
@@ -159,12 +156,10 @@ class Results:
         rows = [dict(zip(RunKey._fields, r.key, strict=True)) | r.metrics | r.cost for r in results]
         names = list(dict.fromkeys(name for row in rows for name in row))
         names.sort(key=COST.__contains__)
-        part = self._summary.with_suffix(PART)
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with written_whole(self._summary) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, names, restval=ABSENT)
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(part, self._summary)
         self._kept = {result.key for result in results}
 
     def _record(self, results: Sequence[Result]) -> None:
@@ -259,6 +254,5 @@ _FIRST: dict[str, Callable[[Any, Any], str]] = {"study": _first_difference, "inp
 
 
 def _write_whole(path: Path, text: str) -> None:
-    part = path.with_suffix(PART)
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    with written_whole(path) as part:
+        part.write_text(text, encoding="utf-8")
