@@ -332,7 +332,7 @@ class Runs:
         from experiments.results.summary import table
 
         # A column of one name may be there twice, so the table is not made of a dictionary.
-        headings, rows = table(list(self._frames.results.finished().values()))
+        headings, rows = table(list(self._frames.finished.values()))
         shown = pd.DataFrame(rows, columns=headings).to_html(index=False, border=0)
         seeds = len({key.seed for key in self.keys})
         note = f"<p>Means of {seeds} seeds with their 95 % t-intervals.</p>" if seeds > 1 else ""

@@ -18,7 +18,7 @@ from experiments.drawing.shapes import COLOURS as SHAPES
 from experiments.measures.lives import Life, Lives
 from experiments.measures.shapes import Shape, shapes_of
 from experiments.results.directory import Results
-from experiments.results.logs import read_log
+from experiments.results.logs import LOG, log_files, read_log
 from experiments.results.study import RunKey
 from experiments.running.machines import hosts_of
 from experiments.running.simulate import trace_of
@@ -184,7 +184,7 @@ def _lives(results: Results, key: RunKey) -> dict[int, list[tuple[float, float, 
         if life.scheduler and life.began_s is not None:
             lives[life.host].append((life.began_s, end_s, life.lane, life.job))
 
-    for rows in read_log(results.log / f"{key.file_stem}.parquet"):
+    for rows in read_log(log_files(results.log, key)[LOG]):
         for row in rows:
             for life in follow.take(row):
                 last_s = life.ended_s

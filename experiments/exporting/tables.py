@@ -196,7 +196,7 @@ def _of_life(life: Life, names: HostNames, horizon_s: float) -> tuple[Any, ...]:
 
 def _runs(frames: Frames, keys: Sequence[RunKey]) -> pa.RecordBatch:
     """Give the table of runs; what one does not have, or nobody knows, is left empty."""
-    done = frames.results.finished()
+    done = frames.finished
     rows = [{**key._asdict(), **done[key].metrics, **done[key].cost} for key in keys]
     columns = {name: pa.array([row.get(name) for row in rows]) for row in rows for name in row}
     # Arrow has a type for what nobody knows in any run, and CSV has not.

@@ -53,7 +53,7 @@ def of_study(folder: Path, here: Path, spell: Spell) -> Report:
     """
     frames = Frames(folder)
     study, manifest = frames.study, frames.results.manifest()
-    results = list(frames.results.finished().values())
+    results = list(frames.finished.values())
     frames.summary  # noqa: B018 - complains where nothing is finished
     drawn, why_not = loads(frames)
     told, how_to_read = findings(frames)

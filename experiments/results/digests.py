@@ -8,15 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from experiments.measures.statistics import Metric
+from experiments.results.logs import log_files
 from experiments.results.result import Result
 from experiments.results.study import RunKey
 
 #: Parts of a run that are no files: its row of the summary without what it cost, and what ``--explain`` told.
 METRICS, EXPLAINED = "metrics", "explain"
-
-#: Parts that are: what happened, and the load of every host.
-LOG, HOSTS = "log", "hosts"
-LOG_FILES = frozenset((LOG, HOSTS))
 
 
 def spelled(key: RunKey) -> str:
@@ -35,11 +32,6 @@ def key_of(text: str) -> RunKey:
     architecture, _, rest = text.partition(" ")
     policy, _, seed = rest.rpartition(" ")
     return RunKey(architecture, policy, int(seed))
-
-
-def log_files(folder: Path, key: RunKey) -> dict[str, Path]:
-    """Give the files of a run's log, by what they are."""
-    return {LOG: folder / f"{key.file_stem}.parquet", HOSTS: folder / f"{key.file_stem}.hosts.parquet"}
 
 
 def digests(result: Result, log: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from experiments.results.directory import Results
-from experiments.results.logs import log_batches, read_log
+from experiments.results.logs import HOSTS, LOG, log_batches, log_files, read_log
 from experiments.results.result import Result
 from experiments.results.study import RunKey, Study, run_named
 from policies.arrays import FloatArray
@@ -71,19 +71,20 @@ class Frames:
 
         A metric that a run does not have, or that is unknown, is NaN.
         """
-        rows = [{**r.key._asdict(), **r.metrics, **r.cost} for r in self._finished.values()]
+        rows = [{**r.key._asdict(), **r.metrics, **r.cost} for r in self.finished.values()]
         if not rows:
             raise UserError(f"{self.results.folder} holds no finished run yet")
         return pd.DataFrame(rows)
 
     @cached_property
-    def _finished(self) -> dict[RunKey, Result]:
+    def finished(self) -> dict[RunKey, Result]:
+        """What came of the runs that are finished, in the study's order."""
         return self.results.finished()
 
     @property
     def runs(self) -> list[RunKey]:
         """The runs that are finished, in the study's order."""
-        return list(self._finished)
+        return list(self.finished)
 
     @property
     def combinations(self) -> list[list[RunKey]]:
@@ -102,7 +103,7 @@ class Frames:
         """Give when a run ended, in seconds since it began; without `key` the last of them."""
         runs = self.runs if key is None else [key]
         # A horizon begins where the warm-up ends.
-        return self.study.warm_up_s + max(float(self._finished[one].metrics["horizon_s"] or 0.0) for one in runs)
+        return self.study.warm_up_s + max(float(self.finished[one].metrics["horizon_s"] or 0.0) for one in runs)
 
     def has_log(self) -> bool:
         """Say whether there is a log of every finished run."""
@@ -110,7 +111,7 @@ class Frames:
 
     def log_file(self, key: RunKey) -> Path:
         """Give the file of what happened in a run."""
-        return self.results.log / f"{key.file_stem}.parquet"
+        return log_files(self.results.log, key)[LOG]
 
     def named(self, text: str) -> RunKey:
         """Give the finished run that a user calls ``ARCHITECTURE,POLICY,SEED``; see `run_named`."""
@@ -228,7 +229,7 @@ class Frames:
         UserError
             If there is no log of it.
         """
-        file = self._there(self.log_file(key).with_suffix(".hosts.parquet"))
+        file = self._there(log_files(self.results.log, key)[HOSTS])
         table = pq.read_table(file, columns=None if names is None else ["t_s", *names])
         looks = table.num_rows
         loads = {

@@ -18,6 +18,15 @@ from policies.log import Event, Levels, Row
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: The files of a log: what happened, and the load of every host.
+LOG, HOSTS = "log", "hosts"
+LOG_FILES = frozenset((LOG, HOSTS))
+
+
+def log_files(folder: Path, key: RunKey) -> dict[str, Path]:
+    """Give the files of a run's log, by what they are."""
+    return {LOG: folder / f"{key.file_stem}.parquet", HOSTS: folder / f"{key.file_stem}.hosts.parquet"}
+
 
 class LogWriter:
     """Writes the log of one run as Parquet, batch by batch.
@@ -44,7 +53,8 @@ class LogWriter:
         import pyarrow.parquet as pq
 
         self._pa = pa
-        self._path = folder / f"{key.file_stem}.parquet"
+        files = log_files(folder, key)
+        self._path, self._hosts_path = files[LOG], files[HOSTS]
         # Of two that make the same run, as after a host was thought lost, neither spoils what the other writes.
         self._mine = f".{socket.gethostname()}-{os.getpid()}.part"
         self._part = self._path.with_suffix(self._mine)
@@ -112,7 +122,7 @@ class LogWriter:
             columns[name] = pa.FixedSizeListArray.from_arrays(flat, width) if width else pa.array([], pa.float32())
         hosts = self._path.with_suffix(f".hosts{self._mine}")
         pq.write_table(pa.table(columns), hosts, compression="zstd")
-        os.replace(hosts, self._path.with_suffix(".hosts.parquet"))
+        os.replace(hosts, self._hosts_path)
         os.replace(self._part, self._path)
 
     def discard(self) -> None:

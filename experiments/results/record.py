@@ -8,17 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.measures.statistics import Metric
-from experiments.results.digests import (
-    EXPLAINED,
-    HOSTS,
-    LOG,
-    LOG_FILES,
-    METRICS,
-    digest_of_file,
-    digest_of_metrics,
-    log_files,
-)
+from experiments.results.digests import EXPLAINED, METRICS, digest_of_file, digest_of_metrics
 from experiments.results.directory import MADE_BY, Results, read_manifest, recorded_in
+from experiments.results.logs import HOSTS, LOG, LOG_FILES, log_files
 from experiments.results.provenance import fingerprint, provenance
 from experiments.results.result import Result
 from experiments.results.study import RunKey, Study

@@ -18,7 +18,7 @@ from experiments.measures.agreement import Agreement, Factor, Observed, Row, agr
 from experiments.measures.decisions import Decisions
 from experiments.measures.shapes import Shape, shapes_of
 from experiments.results.directory import Results
-from experiments.results.logs import read_log
+from experiments.results.logs import LOG, log_files, read_log
 from experiments.results.provenance import provenance
 from experiments.results.study import Detail, RunKey, Study
 from experiments.running.at_sea import is_at_sea
@@ -244,7 +244,7 @@ def read_runs(folder: Path, study: Study, shapes: Mapping[int, Mapping[str, Shap
 def read_decisions(results: Results, key: RunKey) -> Decisions:
     """Read what was decided in a run from its log."""
     decisions = Decisions()
-    for rows in read_log(results.log / f"{key.file_stem}.parquet"):
+    for rows in read_log(log_files(results.log, key)[LOG]):
         decisions(rows)
     return decisions
 
